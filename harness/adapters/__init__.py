@@ -1,0 +1,1 @@
+"""One thin module a library: only these import torch, transformers, peft, trl, optuna, lm_eval, evaluate, datasets."""

@@ -1,0 +1,91 @@
+"""Turn a model and a benchmark into one accuracy an item, through lm-eval."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.adapters.language_model import LanguageModel
+from harness.errors import UserError
+
+BATCH = 16
+
+
+def item_accuracies(
+    model: LanguageModel,
+    *,
+    benchmark: str,
+    file: Path | None,
+    data: Path | None,
+    limit: int | None,
+    progress: Callable[[int, int], None],
+) -> list[dict[str, Any]]:
+    """`{"doc": id, "acc": 0 or 1}` of every item in the gate's half, or its first `limit` by hash."""
+    from lm_eval import simple_evaluate
+    from lm_eval.models.huggingface import HFLM
+
+    manager, task, name = _task(benchmark, file=file, data=data)
+    documents = list(task.eval_docs)
+    chosen = gate_half([_document_id(document) for document in documents], limit=limit)
+    reader = _observed(HFLM, progress)(
+        pretrained=model.active, tokenizer=model.tokenizer, batch_size=BATCH, max_length=min(model.context, 2048)
+    )
+    found = simple_evaluate(
+        model=reader, tasks=[task], samples={name: chosen}, log_samples=True, bootstrap_iters=0, task_manager=manager
+    )
+    return [
+        {"doc": _document_id(sample["doc"]), "acc": int(_accuracy(sample, benchmark=benchmark))}
+        for sample in sorted(found["samples"][name], key=lambda sample: int(sample["doc_id"]))
+    ]
+
+
+def gate_half(ids: list[str], *, limit: int | None) -> list[int]:
+    """Places of the items whose hash is odd: search may see only the others."""
+    mine = [place for place, identity in enumerate(ids) if int(identity[:8], 16) % 2]
+    return sorted(sorted(mine, key=lambda place: ids[place])[:limit])
+
+
+def _task(benchmark: str, *, file: Path | None, data: Path | None) -> tuple[Any, Any, str]:
+    """The task manager, the lm-eval task and its name: from our file with its data, or by name from lm-eval."""
+    from lm_eval.tasks import TaskManager
+
+    if file is None:
+        manager = TaskManager()
+        if benchmark not in manager.all_tasks:
+            raise UserError(f"lm-eval knows no task {benchmark!r}", where="gates.forgetting", fix="see `lm-eval ls tasks`")
+        found = manager.load([benchmark])["tasks"]
+    else:
+        manager = TaskManager(include_path=str(file.parent), include_defaults=False)
+        config = {"task": benchmark, "dataset_kwargs": {"data_files": {"test": str(data)}}} if data else {"task": benchmark}
+        found = manager.load([config])["tasks"]
+    name, task = next(iter(found.items()))
+    return manager, task, name
+
+
+def _accuracy(sample: dict[str, Any], *, benchmark: str) -> float:
+    for name in ("acc", "exact_match"):
+        if name in sample:
+            return float(sample[name])
+    raise UserError(f"benchmark {benchmark} has no acc or exact_match per item", where="gates.forgetting", fix="choose another")
+
+
+def _document_id(document: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _observed(base: Any, progress: Callable[[int, int], None]) -> Any:
+    class Observed(base):  # type: ignore[misc, unused-ignore]
+        """Stock HFLM that tells how many requests it has answered."""
+
+        def _loglikelihood_tokens(self, requests: Any, *args: Any, **kwargs: Any) -> Any:
+            self._total, self._done = len(requests), 0
+            return super()._loglikelihood_tokens(requests, *args, **kwargs)
+
+        def _model_call(self, inps: Any, *args: Any, **kwargs: Any) -> Any:
+            output = super()._model_call(inps, *args, **kwargs)
+            self._done = min(self._total, self._done + len(inps))
+            progress(self._done, self._total)
+            return output
+
+    return Observed

@@ -1,0 +1,94 @@
+"""Turn a model reference into a loaded model, once a process, with or without an adapter.
+
+The base model stays in memory between steps: loading it costs more than many steps. An adapter is put on for one
+step and taken off by the next.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_LOADED: dict[str, "LanguageModel"] = {}
+
+
+@dataclass
+class LanguageModel:
+    """A causal language model with its tokenizer, as this process holds it."""
+
+    base: Any
+    """transformers PreTrainedModel without adapter layers in use."""
+    tokenizer: Any
+    """Its tokenizer; pads on the left, for generation."""
+    active: Any
+    """What answers now: the base, or a PeftModel over it."""
+    adapter: Path | None = None
+    """Folder of the adapter in use."""
+
+    @property
+    def context(self) -> int:
+        """Longest sequence the model was made for, in tokens."""
+        return int(getattr(self.base.config, "max_position_embeddings", 0) or 10**9)
+
+
+def language_model(identity: dict[str, Any], *, path: str, adapter: Path | None = None) -> LanguageModel:
+    """The model of `identity` (fingerprint, dtype, quantization) from the folder `path`, with `adapter` on."""
+    key = f"{identity['fingerprint']}:{identity['dtype']}:{identity['quantization']}"
+    if key not in _LOADED:
+        # One base at a time: a second one would double the memory.
+        _LOADED.clear()
+        _LOADED[key] = _load(identity, path=path)
+    model = _LOADED[key]
+    wear(model, adapter=adapter)
+    return model
+
+
+def wear(model: LanguageModel, *, adapter: Path | None) -> None:
+    """Take the present adapter off and put `adapter` on; None leaves the plain base."""
+    if adapter == model.adapter and (adapter is not None or model.active is model.base):
+        return
+    strip(model)
+    if adapter is not None:
+        from peft import PeftModel
+
+        model.active = PeftModel.from_pretrained(model.base, str(adapter))
+        model.adapter = adapter
+    model.active.eval()
+
+
+def strip(model: LanguageModel) -> None:
+    """Leave the plain base."""
+    if model.active is not model.base:
+        model.base = model.active.unload()
+        model.base.__dict__.pop("peft_config", None)
+        model.base.__dict__.pop("_hf_peft_config_loaded", None)
+    model.active, model.adapter = model.base, None
+
+
+def _load(identity: dict[str, Any], *, path: str) -> LanguageModel:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    trust = bool(identity.get("trust_remote_code", False))
+    options: dict[str, Any] = {"dtype": getattr(torch, identity["dtype"]), "trust_remote_code": trust, "use_safetensors": True}
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if identity["quantization"] == "nf4":
+        options |= {"quantization_config": _nf4(options["dtype"]), "device_map": {"": device}}
+    base = AutoModelForCausalLM.from_pretrained(path, **options)
+    if identity["quantization"] is None:
+        base = base.to(device)
+    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    base.eval()
+    return LanguageModel(base=base, tokenizer=tokenizer, active=base)
+
+
+def _nf4(dtype: Any) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )

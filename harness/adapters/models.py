@@ -1,0 +1,90 @@
+"""Turn a model's name into a folder and a fingerprint of what lies in it."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.adapters import sample_model
+from harness.canonical import digest, file_digest
+from harness.errors import UserError
+from harness.specs import ModelSpec
+
+WEIGHTS = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
+"""Files a model is made of; pickled weights are never read."""
+BF16_FLAGS = ("avx512_bf16", "amx_bf16", " bf16")
+
+
+@dataclass(frozen=True)
+class ModelReference:
+    """One base model, exactly."""
+
+    name: str
+    """As the spec names it."""
+    path: Path
+    """Folder on this machine."""
+    fingerprint: str
+    """SHA-256 over its files, or `hub:` and the commit."""
+    dtype: str
+    """`bfloat16` or `float32`."""
+    trust_remote_code: bool = False
+
+    def identity(self, *, quantization: str | None = None) -> dict[str, object]:
+        """What of it makes a step's key."""
+        found: dict[str, object] = {"name": self.name, "fingerprint": self.fingerprint, "dtype": self.dtype, "quantization": quantization}
+        return {**found, "trust_remote_code": True} if self.trust_remote_code else found
+
+
+def resolved_model(spec: ModelSpec, *, root: Path, where: str, say: Callable[[str], None]) -> ModelReference:
+    """The folder and fingerprint of a spec's model; converts the sample or downloads from the hub if need be."""
+    path = _folder(spec, root=root, where=where, say=say)
+    if not list(path.glob("*.safetensors")):
+        raise UserError(f"model {spec.name} has no *.safetensors weights", where=where, fix="save it with save_pretrained; pickled weights are not read")
+    dtype = auto_dtype() if spec.dtype == "auto" else spec.dtype
+    return ModelReference(spec.name, path, _fingerprint(path), dtype, spec.trust_remote_code)
+
+
+def auto_dtype() -> str:
+    """bfloat16 where a GPU or the CPU computes in it, float32 elsewhere."""
+    if shutil.which("nvidia-smi"):
+        return "bfloat16"
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return "float32"
+    return "bfloat16" if any(flag in flags for flag in BF16_FLAGS) else "float32"
+
+
+def model_bytes(path: Path) -> int:
+    """Size of its weights on disk."""
+    return sum(file.stat().st_size for file in path.glob("*.safetensors"))
+
+
+def _folder(spec: ModelSpec, *, root: Path, where: str, say: Callable[[str], None]) -> Path:
+    if spec.name == "sample":
+        gguf = sample_model.packaged_file()
+        return sample_model.converted(gguf, say=say) if gguf else _downloaded(sample_model.HUB_NAME, None, where=where)
+    local = (root / Path(spec.name).expanduser()).resolve()
+    return local if local.is_dir() else _downloaded(spec.name, spec.revision, where=where)
+
+
+def _downloaded(name: str, revision: str | None, *, where: str) -> Path:
+    """The hub's snapshot, from the local cache where the revision is there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(WEIGHTS)))
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise UserError(f"unknown model {name!r}: the hub has no such model", where=where, fix="check its name, or name a local folder") from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise UserError(
+            f"model {name!r} is not in the local cache and the hub cannot be reached",
+            where=where,
+            fix="check the name and the connection, or name a local folder, or `model: sample`",
+        ) from error
+
+
+def _fingerprint(path: Path) -> str:
+    files = {file.name: file for pattern in WEIGHTS for file in path.glob(pattern) if file.is_file()}
+    return digest({name: file_digest(files[name]) for name in sorted(files)})

@@ -1,0 +1,87 @@
+"""Turn files, folders and hub data sets into rows, through `datasets`."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.specs import DataSpec
+
+BUILDERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
+SPLIT_NAMES = {"train": "train", "validation": "validation", "valid": "validation", "dev": "validation", "test": "test"}
+
+
+def source_rows(spec: DataSpec, *, path: str | None) -> dict[str, list[dict[str, Any]]]:
+    """Rows by split name; `all` where the source has one unsplit file."""
+    if path is None:
+        return _hub_rows(spec)
+    files = source_files(Path(path))
+    return {name: _file_rows(file) for name, file in files.items()}
+
+
+def source_files(path: Path) -> dict[str, Path]:
+    """The data files of a source by split name: a folder's `train.*`, `validation.*`, `test.*`, or one file."""
+    if path.is_file():
+        _builder(path)
+        return {"all": path}
+    found: dict[str, Path] = {}
+    for file in sorted(path.iterdir()):
+        word = re.split(r"[-_.]", file.name.casefold())[0]
+        if word in SPLIT_NAMES and file.suffix in BUILDERS:
+            found[SPLIT_NAMES[word]] = file
+    if found:
+        return found
+    single = [file for file in sorted(path.iterdir()) if file.suffix in BUILDERS]
+    if len(single) == 1:
+        return {"all": single[0]}
+    raise UserError(
+        f"folder holds {len(single)} data files and none named train.*, validation.* or test.*",
+        where=str(path),
+        fix="name the files after their splits, or point data.source at one file",
+    )
+
+
+def _builder(path: Path) -> str:
+    if path.suffix not in BUILDERS:
+        raise UserError(f"cannot read {path.suffix or 'a file without ending'}", where=str(path), fix="use JSONL, CSV or Parquet")
+    return BUILDERS[path.suffix]
+
+
+def _file_rows(path: Path) -> list[dict[str, Any]]:
+    from datasets import Dataset, disable_progress_bars
+    from datasets.exceptions import DatasetGenerationError
+
+    disable_progress_bars()
+    try:
+        if _builder(path) == "csv":
+            return _csv_rows(path)
+        read = {"json": Dataset.from_json, "parquet": Dataset.from_parquet}[_builder(path)]
+        return list(read(str(path), keep_in_memory=True))
+    except (DatasetGenerationError, ValueError, OSError) as error:
+        cause = error.__cause__ or error
+        raise UserError(f"data cannot be read: {str(cause).splitlines()[0]}", where=str(path), fix="mend the file") from error
+
+
+def _csv_rows(path: Path) -> list[dict[str, Any]]:
+    """Every cell as text: an answer "NA" or "007" is no absence and no number."""
+    import pandas
+
+    separator = "\t" if path.suffix == ".tsv" else ","
+    frame = pandas.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _hub_rows(spec: DataSpec) -> dict[str, list[dict[str, Any]]]:
+    from datasets import load_dataset
+
+    name = spec.source.removeprefix("hub:")
+    try:
+        loaded = load_dataset(name, spec.config, revision=spec.revision)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"hub data set {name} cannot be loaded: {str(error).splitlines()[0]}",
+            where="data.source",
+            fix="check the name and the connection, or download it and name the folder with --set data.source=FOLDER",
+        ) from error
+    found = {SPLIT_NAMES[split]: list(rows) for split, rows in loaded.items() if split in SPLIT_NAMES}
+    return found if "test" in found else {"all": [row for rows in found.values() for row in rows]}

@@ -1,0 +1,191 @@
+"""Turn conversations into a LoRA adapter, one epoch at a time, through TRL's SFTTrainer and PEFT."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.adapters.language_model import LanguageModel, language_model, strip
+from harness.adapters.optimizer_state import load_state, save_state
+from harness.errors import TrainingFailed
+
+
+class EpochOutcome(NamedTuple):
+    """What one epoch did."""
+
+    loss: float
+    """Mean loss over completion tokens, nats."""
+    tokens: int
+    """Tokens read in training, padding left out."""
+    cut: int
+    """Examples longer than max_length, whose end was cut."""
+    parameters: int
+    """Trainable parameters."""
+    log: list[dict[str, Any]]
+    """Step, loss, learning rate, gradient norm."""
+
+
+def trained_epoch(
+    rows: list[dict[str, Any]],
+    *,
+    inputs: dict[str, Any],
+    path: str,
+    previous: Path | None,
+    out: Path,
+    progress: Callable[[int, int], None],
+) -> EpochOutcome:
+    """Train epoch `inputs["epoch"]` from the files in `previous` and write the adapter to `out`."""
+    import torch
+    from transformers import set_seed
+
+    model = language_model(inputs["model"], path=path)
+    set_seed(inputs["seed"] * 1000 + inputs["epoch"])
+    tuned = _adapted(model, inputs=inputs, previous=previous)
+    try:
+        trainer = _trainer(tuned, model, rows=rows, inputs=inputs, progress=progress, out=out, previous=previous)
+        result = trainer.train()
+        # The name, not the folder: artifacts are the same on every machine.
+        tuned.peft_config["default"].base_model_name_or_path = inputs["model"]["name"]
+        tuned.save_pretrained(str(out), safe_serialization=True, save_embedding_layers=False)
+        (out / "README.md").unlink(missing_ok=True)
+        save_state(trainer.optimizer.optimizer, out / "optimizer.safetensors")
+    except torch.OutOfMemoryError as error:
+        raise TrainingFailed("out of memory: choose a smaller search.micro_batch_size or search.max_length") from error
+    finally:
+        model.active = tuned
+        strip(model)
+    return _outcome(trainer, tuned, loss=result.training_loss, rows=rows, inputs=inputs, model=model)
+
+
+def _adapted(model: LanguageModel, *, inputs: dict[str, Any], previous: Path | None) -> Any:
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    if previous is not None:
+        return PeftModel.from_pretrained(model.base, str(previous), is_trainable=True)
+    params = inputs["params"]
+    targets = params["target_modules"]
+    config = LoraConfig(
+        r=params["rank"],
+        lora_alpha=params["alpha"],
+        lora_dropout=params["dropout"],
+        target_modules=targets if targets == "all-linear" else targets.split("+"),
+        task_type="CAUSAL_LM",
+    )
+    try:
+        return get_peft_model(model.base, config)
+    except ValueError as error:
+        raise TrainingFailed(f"adapter does not fit the model: {str(error).splitlines()[0]}") from error
+
+
+def _trainer(
+    tuned: Any,
+    model: LanguageModel,
+    *,
+    rows: list[dict[str, Any]],
+    inputs: dict[str, Any],
+    progress: Callable[[int, int], None],
+    out: Path,
+    previous: Path | None,
+) -> Any:
+    from datasets import Dataset
+    from transformers import PrinterCallback
+    from trl import SFTTrainer
+
+    arguments = _arguments(inputs, out=out)
+    tuned.train()
+    optimizer, schedule = _optimizer(tuned, inputs=inputs, examples=len(rows))
+    trainer = SFTTrainer(
+        model=tuned,
+        args=arguments,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=model.tokenizer,
+        optimizers=(optimizer, schedule),
+        callbacks=[_watcher(progress)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    if previous is not None:
+        load_state(optimizer, previous / "optimizer.safetensors")
+    return trainer
+
+
+def _arguments(inputs: dict[str, Any], *, out: Path) -> Any:
+    import torch
+    from trl import SFTConfig
+
+    settings = inputs["settings"]
+    micro = min(settings["micro_batch_size"], settings["batch_size"])
+    return SFTConfig(
+        output_dir=str(out),
+        num_train_epochs=1,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=settings["batch_size"] // micro,
+        learning_rate=inputs["params"]["learning_rate"],
+        max_length=settings["max_length"],
+        completion_only_loss=True,
+        train_sampling_strategy="group_by_length",
+        seed=inputs["seed"] * 1000 + inputs["epoch"],
+        save_strategy="no",
+        report_to=[],
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        bf16=False,
+        fp16=False,
+        activation_checkpointing=False,
+        dataloader_pin_memory=False,
+        use_cpu=not torch.cuda.is_available(),
+    )
+
+
+def _optimizer(tuned: Any, *, inputs: dict[str, Any], examples: int) -> tuple[Any, Any]:
+    """AdamW and its cosine schedule, set to the start of this epoch of the whole."""
+    import torch
+    from transformers import get_cosine_schedule_with_warmup
+
+    settings, params = inputs["settings"], inputs["params"]
+    rate = params["learning_rate"]
+    weights = [parameter for parameter in tuned.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=settings["weight_decay"])
+    steps = math.ceil(examples / settings["batch_size"])
+    total = steps * params["epochs"]
+    done = steps * (inputs["epoch"] - 1)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = rate
+    warmup = math.ceil(total * settings["warmup_ratio"])
+    return optimizer, get_cosine_schedule_with_warmup(optimizer, warmup, total, last_epoch=done - 1)
+
+
+def _watcher(progress: Callable[[int, int], None]) -> Any:
+    from transformers import TrainerCallback
+
+    class Watcher(TrainerCallback):  # type: ignore[misc, unused-ignore]
+        """Reports steps, and ends a trial whose loss is no longer a number."""
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            progress(state.global_step, state.max_steps)
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+            for name in ("loss", "grad_norm"):
+                if logs and not math.isfinite(float(logs.get(name, 0.0))):
+                    raise TrainingFailed(f"{name} became {logs[name]} at step {state.global_step}: the learning rate is too high")
+
+    return Watcher()
+
+
+def _outcome(
+    trainer: Any, tuned: Any, *, loss: float, rows: list[dict[str, Any]], inputs: dict[str, Any], model: LanguageModel
+) -> EpochOutcome:
+    steps = [entry for entry in trainer.state.log_history if "loss" in entry]
+    log = [
+        {"step": entry["step"], "loss": float(entry["loss"]), "learning_rate": float(entry["learning_rate"]), "grad_norm": float(entry["grad_norm"])}
+        for entry in steps
+    ]
+    longest = inputs["settings"]["max_length"]
+    cut = sum(len(ids) >= longest for ids in trainer.train_dataset["input_ids"])
+    return EpochOutcome(
+        loss=round(float(loss), 6),
+        tokens=int(trainer._total_train_tokens),
+        cut=cut,
+        parameters=sum(parameter.numel() for parameter in trainer.optimizer.param_groups[0]["params"]),
+        log=log,
+    )

@@ -1,0 +1,1 @@
+"""Turn argv into calls: the only place that prints or exits."""

@@ -1,0 +1,83 @@
+"""Show a run going on: bars with time left on a terminal, a line a step elsewhere."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from harness.cli.consoles import err, minutes, say
+from harness.estimate import Sizes, Work, planned_sizes, remaining_seconds
+from harness.plan import Plan
+from harness.steps import Step
+from harness.store import Artifact
+
+LIGHT = ("score", "lock", "data", "testset", "judge")
+
+
+class RunDisplay:
+    """Implements the runner's `Display` on stderr."""
+
+    def __init__(
+        self, finished: Callable[[str], Artifact | None], *, work: Callable[[Sizes], list[Work]]
+    ) -> None:
+        self._finished, self._expected = finished, work
+        self._work: list[Work] = []
+        self._left, self._since = 0.0, time.monotonic()
+        self._step: Step | None = None
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), MofNCompleteColumn())
+        self._bars = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[left]}"), console=err, transient=True, disable=not err.is_terminal)
+        self._bar = self._bars.add_task("starting", total=None, left="")
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def planned(self, current: Plan) -> None:
+        """A new plan: estimate anew what is left, once the size of the data is known."""
+        if current.done or current.data is None:
+            return
+        first = not self._work
+        self._work = self._work or self._expected(planned_sizes(current))
+        self._left = remaining_seconds(self._work, current=current, finished=self._finished)
+        self._since = time.monotonic()
+        if first:
+            say(f"about {minutes(self._left)} to go; Ctrl-C is safe, the same command goes on")
+
+    def started(self, step: Step) -> None:
+        """A step begins."""
+        self._step = step
+        self._bars.reset(self._bar, total=None, description=step.title, left=self._left_text())
+
+    def advanced(self, done: int, total: int) -> None:
+        """Part of a step is done."""
+        self._bars.update(self._bar, completed=done, total=total, left=self._left_text())
+
+    def finished(self, artifact: Artifact) -> None:
+        """A step is committed."""
+        title = self._step.title if self._step else artifact.key
+        if artifact.status == "failed":
+            say(f"✗ {title}: {artifact.error}")
+        elif artifact.stage not in LIGHT:
+            say(f"✓ {title}  {_result(artifact)}{minutes(artifact.seconds)}{self._plain_left()}")
+        elif artifact.stage == "score":
+            name, value = next(iter(artifact.summary["mean"].items()))
+            say(f"  {title.removeprefix('score ')}: {name} {value:.3f}")
+
+    def _left_text(self) -> str:
+        left = self._left - (time.monotonic() - self._since)
+        return f"· about {minutes(max(left, 5))} in all" if self._left else ""
+
+    def _plain_left(self) -> str:
+        return "" if err.is_terminal else f"  {self._left_text()}"
+
+
+def _result(artifact: Artifact) -> str:
+    summary = artifact.summary
+    if artifact.stage == "train":
+        return f"loss {summary['train_loss']:.3f}  "
+    return f"accuracy {summary['acc']:.3f} on {summary['n']} items  " if artifact.stage == "forgetting" else ""

@@ -1,0 +1,47 @@
+"""The command `harness`: every failure ends here, with the exit status that belongs to it."""
+
+import sys
+import traceback
+
+STATUS = {"FINE_TUNE": 0, "PROMPT": 3, "INCONCLUSIVE": 4}
+"""Exit status of a verdict; 2 is a user's mistake, 1 a bug, 130 Ctrl-C."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(status(sys.argv[1:]))
+
+
+def status(arguments: list[str]) -> int:
+    """The exit status of one command line."""
+    import click
+
+    from harness.cli.app import app
+    from harness.errors import UserError
+
+    try:
+        result = app(arguments, standalone_mode=False, prog_name="harness")
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        return _interrupted()
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BrokenPipeError:
+        # The reader of our output went away (`harness runs | head`): not a failure.
+        sys.stdout = None  # type: ignore[assignment]
+        return 0
+    except Exception:
+        traceback.print_exc()
+        print("This is a bug in the harness. Finished steps are kept; the same command goes on from there.", file=sys.stderr)
+        return 1
+
+
+def _interrupted() -> int:
+    print("Stopped. Finished steps are kept; the same command goes on from there.", file=sys.stderr)
+    return 130

@@ -1,0 +1,114 @@
+"""The commands that compute: run, baselines, search."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from rich.table import Table
+
+from harness.adapters.models import model_bytes
+from harness.cli.consoles import out, print_json, say
+from harness.cli.display import RunDisplay
+from harness.cli.main import STATUS
+from harness.cli.reporting import shown_report
+from harness.errors import UserError
+from harness.estimate import expected_work
+from harness.loading import load_experiment
+from harness.plan import Goal, Plan, family_champions
+from harness.plan.setup import Setup
+from harness.prepare import prepared, uses_hub
+from harness.runner import run_to_goal
+from harness.runner.local_worker import LocalWorker
+from harness.store import Store
+
+STATE = ".harness"
+
+
+def run_command(spec: Path, *, overrides: list[str], json: bool) -> int:
+    """Everything, up to the verdict and its report."""
+    setup, store, finished = _reached(spec, overrides=overrides, goal="verdict")
+    report = shown_report(setup, finished=finished, store=store, json=json)
+    return STATUS[report.verdict]
+
+
+def baselines_command(spec: Path, *, overrides: list[str], json: bool) -> int:
+    """Prompts on validation."""
+    setup, _, finished = _reached(spec, overrides=overrides, goal="baselines")
+    rows = [
+        {"arm": scored.arm.name, "validation": scored.scores.summary["mean"], "champion": scored in family_champions(setup, finished.baselines).values()}
+        for scored in finished.baselines
+    ]
+    if json:
+        print_json({"experiment": setup.resolved.name, "metric": setup.metric, "baselines": rows})
+        return 0
+    table = Table("arm", *setup.resolved.task.metrics, "asks with", title="Prompts on validation (● stands for its family)")
+    for row, scored in zip(rows, finished.baselines, strict=True):
+        name = f"{'●' if row['champion'] else ' '} {scored.arm.name}"
+        table.add_row(name, *(f"{value:.3f}" for value in scored.scores.summary["mean"].values()), _plain(scored.arm.description))
+    out.print(table)
+    return 0
+
+
+def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
+    """Prompts and trials on validation."""
+    setup, _, finished = _reached(spec, overrides=overrides, goal="search")
+    if json:
+        trials = [trial.model_dump(mode="json") for trial in finished.trials]
+        print_json({"experiment": setup.resolved.name, "metric": setup.metric, "trials": trials})
+        return 0
+    best_prompt = max(float(scored.scores.summary["mean"][setup.metric]) for scored in finished.baselines)
+    table = Table("trial", "rank", "lr", "epochs", "status", setup.metric, title=f"Trials on validation; the best prompt has {best_prompt:.3f}")
+    for trial in finished.trials:
+        value = "" if trial.value is None else f"{trial.value:.3f} (epoch {trial.best_epoch})"
+        params = trial.params
+        table.add_row(str(trial.number), str(params["rank"]), f"{params['learning_rate']:.3g}", str(params["epochs"]), trial.status, value)
+    out.print(table)
+    return 0
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def _reached(spec: Path, *, overrides: list[str], goal: Goal) -> tuple[Setup, Store, Plan]:
+    """The plan of `goal` with nothing missing; computes what is."""
+    resolved = load_experiment(spec, overrides=overrides)
+    setup = prepared(resolved, say=say)
+    folder = resolved.root / STATE
+    with _alone(folder):
+        store = Store(folder / "store")
+        store.sweep()
+        weights = model_bytes(setup.model.path)
+        with (
+            RunDisplay(store.find, work=lambda sizes: expected_work(setup, sizes=sizes, weight_bytes=weights)) as display,
+            LocalWorker(store, folder=folder, offline=not uses_hub(setup)) as worker,
+        ):
+            finished = run_to_goal(setup, store=store, executor=worker, display=display, goal=goal)
+        _mirror_study(setup, finished, folder=folder)
+    return setup, store, finished
+
+
+def _mirror_study(setup: Setup, finished: Plan, *, folder: Path) -> None:
+    """The search as an Optuna study on disk, for optuna-dashboard."""
+    from harness.adapters.study import mirror
+
+    if finished.trials:
+        path = folder / "studies" / f"{setup.resolved.name}.journal"
+        spec = setup.resolved.experiment.search
+        mirror(spec, history=finished.trials, path=path, name=setup.resolved.name, metric=setup.metric)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One run at a time in a workspace: a second one would compute the same steps."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError("another run is going on in this workspace", where=str(folder / "run.lock"), fix="wait for it, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()

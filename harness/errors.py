@@ -1,0 +1,44 @@
+"""Every failure the harness attributes to someone.
+
+Exception
+├── UserError           a mistake a person can mend: one message, exit status 2
+│   └── SpecErrors      every mistake found in one pass over the specs
+├── StoreError          an artifact on disk is not what was committed
+├── TrainingFailed      one trial cannot go on; the search records it and survives
+└── WorkerDied          the worker process ended in the middle of a step
+"""
+
+
+class UserError(Exception):
+    """A mistake of the user's: what is wrong, where, and how to mend it."""
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        self.what, self.where, self.fix = what, where, fix
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        if not self.fix:
+            return f"{place}{self.what}"
+        stop = "" if self.what.endswith((".", "?", "!")) else "."
+        return f"{place}{self.what}{stop} Fix: {self.fix}"
+
+
+class SpecErrors(UserError):
+    """Several user errors at once, one line each, in the order of the file."""
+
+    def __init__(self, errors: list[UserError]) -> None:
+        self.errors = errors
+        super().__init__("\n".join(str(error) for error in errors))
+
+
+class StoreError(UserError):
+    """A stored artifact no longer matches its hash; never reused in silence."""
+
+
+class TrainingFailed(Exception):
+    """A trial that cannot go on (non-finite loss, out of memory): data, not a crash."""
+
+
+class WorkerDied(Exception):
+    """The worker process ended before it answered."""

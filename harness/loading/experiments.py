@@ -1,0 +1,53 @@
+"""Turn an experiment into its mistakes that only the workspace shows: model, gates, benchmarks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.loading.places import Places, Problem
+from harness.loading.sources import model_folder
+from harness.loading.tasks import is_metric, unknown_metric
+from harness.loading.words import dotted, shown
+from harness.metrics import METRICS
+from harness.specs import ExperimentSpec, TaskSpec
+
+_ROUGE = "rougeL"
+
+
+def experiment_problems(
+    experiment: ExperimentSpec, task: TaskSpec | None, *, root: Path, places: Places
+) -> Iterator[Problem]:
+    """Every mistake; those of the gates only where the task could be read."""
+    try:
+        model_folder(experiment.model.name, root=root)
+    except UserError as error:
+        yield places.problem(("model", "name"), error.what, fix=error.fix)
+    if task is not None:
+        yield from _gate_problems(experiment, task, places)
+    names = [gate.benchmark for gate in experiment.gates.forgetting]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            path = ("gates", "forgetting", i, "benchmark")
+            yield places.problem(path, f"gates.forgetting names {shown(name)} twice", fix="keep one of them")
+
+
+def _gate_problems(experiment: ExperimentSpec, task: TaskSpec, places: Places) -> Iterator[Problem]:
+    for name in experiment.gates.metrics:
+        path = ("gates", "metrics", name)
+        if not is_metric(name):
+            yield unknown_metric(path, name, known=[*task.metrics, *METRICS], places=places)
+        elif name not in task.metrics:
+            yield _unscored(path, name, experiment.task, places)
+    if experiment.gates.rouge is not None and _ROUGE not in task.metrics:
+        yield _unscored(("gates", "rouge"), _ROUGE, experiment.task, places)
+
+
+def _unscored(path: tuple[str, ...], metric: str, task: str, places: Places) -> Problem:
+    what = f"{dotted(path)} needs the metric {metric}, which task {task} does not score"
+    return places.problem(path, what, fix=f"add {metric} to metrics in tasks/{task}/task.yaml", key=True)
+
+
+def benchmark_files(experiment: ExperimentSpec, *, root: Path) -> dict[str, Path | None]:
+    """The file of each forgetting benchmark; None where it has to be an lm-eval task of that name."""
+    ours = {file.stem: file for file in (root / "tasks" / "forgetting").glob("*.yaml")}
+    return {gate.benchmark: ours.get(gate.benchmark) for gate in experiment.gates.forgetting}

@@ -1,0 +1,152 @@
+"""Turn a task's promises into checked files: its metrics, its prompts, its data."""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.loading.places import Places, Problem
+from harness.loading.sources import local_path, source_path
+from harness.loading.textfile import position, text_of, typed_path
+from harness.loading.words import KeyPath, clipped, did_you_mean, dotted, listed, nearest, shown
+from harness.metrics import METRICS
+from harness.specs import TaskSpec
+
+PLACEHOLDERS = ("input", "instruction", "labels")
+CODE_FILE = "metrics.py"
+_CUSTOM = re.compile(rf"{re.escape(CODE_FILE)}:([A-Za-z_]\w*)")
+_EVALUATE = re.compile(r"evaluate:[\w./-]+")
+_FOR_LABELS = ("accuracy", "macro_f1")
+
+
+@dataclass(frozen=True)
+class TaskFiles:
+    """One task with what its files hold."""
+
+    spec: TaskSpec
+    folder: Path
+    root: Path
+    places: Places
+
+    def problems(self) -> Iterator[Problem]:
+        """Every mistake in the task that its spec alone does not show."""
+        if self.spec.name != self.folder.name:
+            what = f"name is {shown(self.spec.name)}; needs {shown(self.folder.name)}, the folder's name"
+            yield self.places.problem(("name",), what, fix=f"name: {self.folder.name}")
+        yield from self._data_problems()
+        yield from self._metric_problems()
+        yield from placeholder_problems(self.spec.template, ("template",), places=self.places)
+        yield from self._prompt_problems()
+
+    def code(self) -> dict[str, str]:
+        """Source text of every custom metric, by metric name."""
+        names = filter(_CUSTOM.fullmatch, self.spec.metrics)
+        return {name: text_of(self.folder / CODE_FILE) for name in names}
+
+    def prompt(self) -> str:
+        """Text of the hand-written prompt."""
+        return text_of(self._prompt_path())
+
+    def _prompt_path(self) -> Path:
+        return local_path(self.spec.engineered, base=self.folder, root=self.root)
+
+    def _data_problems(self) -> Iterator[Problem]:
+        source = self.spec.data.source
+        try:
+            source_path(source, root=self.root)
+        except UserError as error:
+            what = f"data.source is {shown(source)}: {error.what}"
+            yield self.places.problem(("data", "source"), what, fix=error.fix)
+
+    def _metric_problems(self) -> Iterator[Problem]:
+        for i, name in enumerate(self.spec.metrics):
+            path = ("metrics", i)
+            if name in self.spec.metrics[:i]:
+                yield self.places.problem(path, f"metrics names {name} twice", fix="remove one")
+            elif name in _FOR_LABELS and self.spec.kind != "label":
+                what = f"metric {name} needs kind: label; the task's kind is {self.spec.kind}"
+                yield self.places.problem(path, what, fix="kind: label, or the metric exact_match")
+            elif custom := _CUSTOM.fullmatch(name):
+                yield from self._code_problems(path, custom[1])
+            elif not is_metric(name):
+                yield unknown_metric(path, name, known=list(METRICS), places=self.places)
+
+    def _code_problems(self, path: KeyPath, function: str) -> Iterator[Problem]:
+        file = self.folder / CODE_FILE
+        if not file.is_file():
+            what = f"metric {CODE_FILE}:{function} needs the file {typed_path(file)}, which does not exist"
+            yield self.places.problem(path, what, fix=f"write it, with a function {function} in it")
+            return
+        try:
+            names = _functions(file)
+        except UserError as error:
+            yield Problem((self.places.rank + 1, 0, 0), error)
+            return
+        if function not in names:
+            what = f"{typed_path(file)} defines no function {function}"
+            yield self.places.problem(path, what, fix=did_you_mean(function, names, kind="functions"))
+
+    def _prompt_problems(self) -> Iterator[Problem]:
+        try:
+            text = self.prompt()
+        except UserError as error:
+            what = f"engineered is {shown(self.spec.engineered)}: {_reason(error)}"
+            fix = f"write the prompt into a file in {typed_path(self.folder)}"
+            yield self.places.problem(("engineered",), what, fix=fix)
+            return
+        if "{input}" not in text:
+            yield self._in_prompt(
+                text, 0, "the prompt lacks {input}", fix="put {input} where the item belongs"
+            )
+        for match in _unknown(text):
+            what = f"unknown placeholder {match[0]}"
+            yield self._in_prompt(text, match.start(), what, fix=_placeholder_fix(match[1]))
+
+    def _in_prompt(self, text: str, index: int, what: str, *, fix: str) -> Problem:
+        line, column = position(text, index)
+        where = f"{typed_path(self._prompt_path())}:{line}:{column}"
+        return Problem((self.places.rank + 1, line, column), UserError(what, where=where, fix=fix))
+
+
+def placeholder_problems(text: str, path: KeyPath, *, places: Places) -> Iterator[Problem]:
+    """Braces that nothing fills in."""
+    for name in dict.fromkeys(match[1] for match in _unknown(text)):
+        what = f"{dotted(path)} has an unknown placeholder {{{name}}}"
+        yield places.problem(path, what, fix=_placeholder_fix(name))
+
+
+def is_metric(name: str) -> bool:
+    """Whether a metric ships or has one of the two forms that name another."""
+    return name in METRICS or bool(_CUSTOM.fullmatch(name) or _EVALUATE.fullmatch(name))
+
+
+def unknown_metric(path: KeyPath, name: str, *, known: Sequence[str], places: Places) -> Problem:
+    """One message for a metric nobody knows, in a task or in the gates."""
+    guess = nearest(name, known)
+    fix = f"did you mean {guess}?" if guess else f"use {listed(known)}, {CODE_FILE}:FUNCTION or evaluate:NAME"
+    return places.problem(path, f"unknown metric {shown(name)}", fix=fix, key=True)
+
+
+def _functions(file: Path) -> list[str]:
+    """Names of the functions a file defines, read without running it."""
+    try:
+        tree = ast.parse(text_of(file))
+    except (SyntaxError, ValueError) as error:
+        line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
+        what = f"not Python: {clipped(getattr(error, 'msg', str(error)))}"
+        raise UserError(what, where=f"{typed_path(file)}:{line}:{column}", fix="mend the line") from error
+    return [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+
+
+def _unknown(text: str) -> Iterator[re.Match[str]]:
+    return (match for match in re.finditer(r"\{([A-Za-z_]\w*)\}", text) if match[1] not in PLACEHOLDERS)
+
+
+def _placeholder_fix(name: str) -> str:
+    return did_you_mean(name, [f"{{{known}}}" for known in PLACEHOLDERS], kind="placeholders")
+
+
+def _reason(error: UserError) -> str:
+    return f"{error.where} {error.what}" if error.where else error.what

@@ -1,0 +1,153 @@
+"""Turn a decision (“answer the test set with this adapter”) into the step that carries it out."""
+
+from typing import Any
+
+from harness.canonical import digest
+from harness.metrics import metric_info
+from harness.plan.arms import PromptArm
+from harness.plan.setup import Setup
+from harness.prompts import PromptConfig
+from harness.specs import MetricGate
+from harness.steps import Step
+
+BATCH = 32
+"""Conversations answered together. In bf16 it can change a token, so it is part of the key."""
+SETTINGS = ("batch_size", "micro_batch_size", "max_length", "warmup_ratio", "weight_decay")
+
+
+def data_step(setup: Setup) -> Step:
+    """Train and validation."""
+    return Step("data", _data_inputs(setup), local={"path": setup.source.path}, title="read data")
+
+
+def testset_step(setup: Setup, *, data: str) -> Step:
+    """The test items, apart from all that selects."""
+    return Step("testset", _data_inputs(setup), needs={"data": data}, local={"path": setup.source.path}, title="seal test set")
+
+
+def _data_inputs(setup: Setup) -> dict[str, Any]:
+    spec = setup.resolved.task.data.model_dump(mode="json", exclude={"source", "revision"})
+    return {"data": {**spec, "source": _shown_source(setup)}, "source": setup.source.identity}
+
+
+def _shown_source(setup: Setup) -> str:
+    """The hub's name where it is needed to load; a path is no identity, its bytes are."""
+    source = setup.resolved.task.data.source
+    return source if source.startswith("hub:") else "bytes"
+
+
+def answer_step(setup: Setup, arm: PromptArm, *, split: str, needs: dict[str, str]) -> Step:
+    """One prompt arm's answers on a split."""
+    title = f"{'test' if split == 'test' else 'try'} {arm.name}"
+    if arm.rule is not None:
+        return Step("predict", {"rule": arm.rule, "split": split}, needs=needs, title=title)
+    assert arm.prompt is not None
+    return _predict(setup, arm.prompt, split=split, needs=needs, quantization=None, title=title)
+
+
+def tuned_answer_step(setup: Setup, prompt: PromptConfig, *, split: str, needs: dict[str, str], title: str) -> Step:
+    """A tuned model's answers on a split; `needs["adapter"]` is its training step."""
+    return _predict(setup, prompt, split=split, needs=needs, quantization=_quantization(setup), title=title)
+
+
+def _predict(
+    setup: Setup, prompt: PromptConfig, *, split: str, needs: dict[str, str], quantization: str | None, title: str
+) -> Step:
+    task = setup.resolved.task
+    inputs = {
+        "model": setup.model.identity(quantization=quantization),
+        "prompt": prompt.model_dump(),
+        "kind": task.kind,
+        "split": split,
+        "max_new_tokens": task.max_new_tokens,
+        "batch_size": BATCH,
+    }
+    return Step("predict", inputs, needs=needs, local={"model_path": str(setup.model.path)}, title=title)
+
+
+def score_step(setup: Setup, *, split: str, labels: list[str], needs: dict[str, str], title: str) -> Step:
+    """Per-item scores of stored answers."""
+    task, code = setup.resolved.task, setup.resolved.metric_code
+    inputs = {
+        "metrics": list(task.metrics),
+        "code": {name: digest(code[name]) for name in sorted(code)},
+        "kind": task.kind,
+        "labels": labels if task.kind == "label" else [],
+        "split": split,
+    }
+    return Step("score", inputs, needs=needs, local={"task_dir": str(setup.resolved.task_dir)}, title=f"score {title}")
+
+
+def epoch_step(
+    setup: Setup, *, number: int, params: dict[str, Any], epoch: int, prompt: PromptConfig, data: str, previous: str | None
+) -> Step:
+    """One epoch of one trial, from the epoch before it."""
+    search = setup.resolved.experiment.search
+    inputs = {
+        "model": setup.model.identity(quantization=_quantization(setup)),
+        "method": search.method,
+        "prompt": prompt.model_dump(),
+        "params": {key: params[key] for key in ("rank", "alpha", "learning_rate", "epochs", "dropout", "target_modules")},
+        "settings": {name: getattr(search, name) for name in SETTINGS},
+        "seed": search.seed,
+        "epoch": epoch,
+    }
+    needs = {"data": data} if previous is None else {"data": data, "previous": previous}
+    title = f"train trial {number}, epoch {epoch} of {params['epochs']}"
+    return Step("train", inputs, needs=needs, local={"model_path": str(setup.model.path)}, title=title, optional=True)
+
+
+def forgetting_step(setup: Setup, *, name: str, limit: int | None, adapter: str | None) -> Step:
+    """A benchmark on the base model or on the tuned one."""
+    bench = setup.benchmarks[name]
+    inputs = {
+        "model": setup.model.identity(quantization=_quantization(setup) if adapter else None),
+        "benchmark": name,
+        "source": bench.identity,
+        "half": "gate",
+        "limit": limit,
+    }
+    local = {"model_path": str(setup.model.path), "file": bench.file, "data": bench.data}
+    title = f"{name} with {'the tuned' if adapter else 'the base'} model"
+    return Step("forgetting", inputs, needs={"adapter": adapter} if adapter else {}, local=local, title=title)
+
+
+def lock_step(setup: Setup, *, testset: str, test_hash: str, champions: dict[str, str]) -> Step:
+    """What will be judged, written down before the first test answer."""
+    inputs = {**judge_inputs(setup), "test_sha256": test_hash, "champions": champions}
+    return Step("lock", inputs, needs={"testset": testset}, title="lock the test set")
+
+
+def judge_step(setup: Setup, *, needs: dict[str, str]) -> Step:
+    """The verdict."""
+    return Step("judge", judge_inputs(setup), needs=needs, title="judge")
+
+
+def judge_inputs(setup: Setup) -> dict[str, Any]:
+    """Level, gates and families."""
+    gates = setup.resolved.experiment.gates
+    return {
+        "alpha": gates.alpha,
+        "gates": _gates(setup),
+        "families": [family.family for family in setup.resolved.families],
+        "forgetting": {gate.benchmark: gate.margin for gate in gates.forgetting},
+    }
+
+
+def _gates(setup: Setup) -> list[dict[str, Any]]:
+    """The improvement gate on the deciding metric, then the ROUGE gate, then further metrics."""
+    gates = setup.resolved.experiment.gates
+    margin = metric_info(setup.metric).margin if gates.margin is None else gates.margin
+    found = [{"gate": "improvement", "metric": setup.metric, "margin": margin, "floor": None}]
+    asked: list[tuple[str, str, MetricGate]] = [("metric", name, gate) for name, gate in gates.metrics.items()]
+    if gates.rouge is not None:
+        asked.insert(0, ("rouge", "rougeL", gates.rouge))
+    for kind, metric, gate in asked:
+        found.append({"gate": kind, "metric": metric, "margin": gate.margin, "floor": gate.floor})
+    return [gate for gate in found if gate["margin"] is not None or gate["floor"] is not None]
+
+
+def _quantization(setup: Setup) -> str | None:
+    return "nf4" if setup.resolved.experiment.search.method == "qlora" else None
+
+

@@ -1,0 +1,67 @@
+"""What planning starts from: the specs, and the bytes they point at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.loading import Resolved
+from harness.records import Trial
+from harness.specs import SearchSpec
+
+
+class Model(Protocol):
+    """A base model whose bytes are known."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def fingerprint(self) -> str: ...
+    def identity(self, *, quantization: str | None = None) -> dict[str, object]: ...
+
+
+class Sampler(Protocol):
+    """Proposes trials and stops them, from finished trials alone."""
+
+    def suggested(
+        self, spec: SearchSpec, *, history: Sequence[Trial], number: int, metric: str
+    ) -> dict[str, Any]: ...
+    def should_stop(self, spec: SearchSpec, *, history: Sequence[Trial], running: Trial, metric: str) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data whose bytes are known."""
+
+    identity: dict[str, Any]
+    """File hashes, or hub name and commit."""
+    path: str | None
+    """Where it lies on this machine; None for the hub."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A forgetting benchmark whose bytes are known."""
+
+    identity: dict[str, Any]
+    """Hash of the task file and of its data, or the lm-eval task's name."""
+    file: str | None
+    data: str | None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything that decides which steps there are."""
+
+    resolved: Resolved
+    model: Model
+    source: Source
+    benchmarks: dict[str, Benchmark]
+    sampler: Sampler
+
+    @property
+    def metric(self) -> str:
+        """The deciding metric."""
+        return self.resolved.task.metrics[0]

@@ -1,0 +1,82 @@
+"""Turn resolved specs into a `Setup`: hash the bytes they point at, find the model."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from harness.adapters import study
+from harness.adapters.models import resolved_model
+from harness.adapters.tables import source_files
+from harness.canonical import file_digest
+from harness.errors import UserError
+from harness.loading import Resolved, source_path
+from harness.plan.setup import Benchmark, Setup, Source
+
+
+def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
+    """Everything planning needs; may convert the sample model or ask the hub for a commit."""
+    return Setup(
+        resolved=resolved,
+        source=data_source(resolved),
+        benchmarks={name: _benchmark(name, path, resolved=resolved) for name, path in resolved.benchmarks.items()},
+        model=resolved_model(
+            resolved.experiment.model, root=resolved.root, where=resolved.where("model", "name"), say=say
+        ),
+        sampler=study,
+    )
+
+
+def data_source(resolved: Resolved) -> Source:
+    """The data's bytes: a hash per file, or the hub's name and commit."""
+    spec = resolved.task.data
+    path = source_path(spec.source, root=resolved.root)
+    if path is None:
+        return Source({"hub": spec.source, "config": spec.config, "revision": spec.revision or _newest(spec.source)}, None)
+    return Source({name: file_digest(file) for name, file in source_files(path).items()}, str(path))
+
+
+def uses_hub(setup: Setup) -> bool:
+    """Whether any step may have to reach the hub."""
+    task = setup.resolved.task
+    return (
+        setup.source.path is None
+        or any(bench.file is None or bench.data is None for bench in setup.benchmarks.values())
+        or any(metric.startswith("evaluate:") for metric in task.metrics)
+    )
+
+
+def _newest(source: str) -> str:
+    from huggingface_hub import HfApi
+
+    name = source.removeprefix("hub:")
+    try:
+        return str(HfApi().dataset_info(name, timeout=10).sha)
+    except OSError as error:
+        raise UserError(
+            f"hub data set {name} cannot be reached",
+            where="data.source",
+            fix="check the name and the connection, or download it and run with --set data.source=FOLDER",
+        ) from error
+
+
+def _benchmark(name: str, path: Path | None, *, resolved: Resolved) -> Benchmark:
+    if path is None:
+        return Benchmark({"lm_eval": name}, None, None)
+    source = _metadata(path).get("source")
+    data = source_path(str(source), root=resolved.root) if source else None
+    identity = {"file": file_digest(path)} | ({"data": file_digest(data)} if data else {})
+    return Benchmark(identity, str(path), str(data) if data else None)
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """The `metadata` of an lm-eval task file; lm-eval's own tags are read as plain text."""
+    reader = YAML(typ="safe", pure=True)
+    reader.constructor.add_constructor(None, lambda loader, node: str(node.value))
+    try:
+        content = reader.load(path.read_text("utf-8"))
+    except YAMLError as error:
+        raise UserError(f"benchmark file cannot be read: {str(error).splitlines()[0]}", where=str(path), fix="mend the YAML") from error
+    return dict(content.get("metadata") or {})

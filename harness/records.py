@@ -1,0 +1,275 @@
+"""What the harness writes to disk: frozen records, one meaning per field."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Split = Literal["train", "validation", "test"]
+Verdict = Literal["FINE_TUNE", "PROMPT", "INCONCLUSIVE"]
+
+
+class Record(BaseModel):
+    """Frozen; unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Example(Record):
+    """One item of a task."""
+
+    id: str
+    """Stable id: split-independent, from the row's content and place."""
+    split: Split
+    """Where it was put."""
+    group: str
+    """Its cluster; items of one group share a split."""
+    input: str
+    """What the model reads."""
+    reference: str
+    """The right answer."""
+
+
+class Prediction(Record):
+    """One answer of one arm."""
+
+    example_id: str
+    """The item."""
+    text: str
+    """The answer as generated, special tokens removed."""
+    status: Literal["ok", "truncated", "unfinished"]
+    """`truncated`: the prompt did not fit the context, nothing was generated; `unfinished`: stopped at max_new_tokens."""
+    tokens_in: int
+    """Prompt tokens."""
+    tokens_out: int
+    """Generated tokens."""
+
+
+class Epoch(Record):
+    """One epoch of one trial."""
+
+    epoch: int
+    """From 1."""
+    train_loss: float
+    """Mean loss over completion tokens in this epoch, nats."""
+    tokens: int
+    """Tokens trained on in this epoch."""
+    validation: dict[str, float]
+    """Metrics on generated validation output."""
+
+
+class Trial(Record):
+    """One configuration the search tried."""
+
+    number: int
+    """From 0."""
+    params: dict[str, Any]
+    """What was sampled."""
+    status: Literal["complete", "pruned", "failed", "running"]
+    """`pruned`: stopped early; `failed`: see error."""
+    epochs: list[Epoch]
+    """What was trained."""
+    best_epoch: int | None = None
+    """The epoch with the best deciding metric on validation; null when none finished."""
+    value: float | None = None
+    """Its deciding metric."""
+    error: str = ""
+    """Why it failed."""
+
+
+class Arm(Record):
+    """One row of the leaderboard: a configuration that was scored."""
+
+    arm: str
+    """`family/variant`, or `tuned/trial-N`."""
+    family: str
+    """Prompt family, or `tuned`."""
+    kind: Literal["trivial", "prompt", "tuned"]
+    """What it costs: nothing, tokens, or training."""
+    description: str
+    """How it asks, or what was trained."""
+    champion: bool
+    """Chosen on validation to stand for its family on the test set."""
+    validation: dict[str, float]
+    """Mean metrics on validation."""
+    test: dict[str, float] | None = None
+    """Mean metrics on test; null for all but champions."""
+    low: float | None = None
+    """Lower end of the 95 % interval of the deciding metric on test."""
+    high: float | None = None
+    """Upper end of it."""
+    tokens_in: float = 0
+    """Mean prompt tokens an answer."""
+    tokens_out: float = 0
+    """Mean generated tokens an answer."""
+    unfinished: int = 0
+    """Test answers (validation answers where there is no test) that hit max_new_tokens."""
+    invalid: int = 0
+    """Answers outside the label set, or that did not fit the context; each counts as wrong."""
+
+
+class Effort(Record):
+    """What one side spent on selection."""
+
+    side: Literal["prompting", "tuning"]
+    """Which arm."""
+    configurations: int
+    """Configurations tried."""
+    tokens_in: int
+    """Prompt tokens read."""
+    tokens_out: int
+    """Tokens generated."""
+    tokens_trained: int
+    """Tokens trained on, epochs counted."""
+
+
+class Forgetting(Record):
+    """One benchmark, base against tuned."""
+
+    benchmark: str
+    """Its name."""
+    n: int
+    """Items, from the half that only the gate sees."""
+    base: float
+    """Accuracy of the base model."""
+    tuned: float
+    """Accuracy of the tuned model."""
+    margin: float
+    """Largest acceptable loss."""
+
+
+class GateCondition(Record):
+    """One thing that had to be proven."""
+
+    gate: Literal["improvement", "metric", "rouge", "forgetting"]
+    """The gate it belongs to."""
+    metric: str
+    """The metric, or `acc` for a benchmark."""
+    name: str
+    """`beats:FAMILY`, `keeps:BENCHMARK` or `floor`."""
+    outcome: Literal["pass", "fail", "unresolved"]
+    """Proven, disproven, or neither."""
+    effect: float
+    """Tuned minus the other."""
+    margin: float
+    """What the effect had to exceed."""
+    low: float
+    """Lower end of a descriptive 90 % interval of the effect."""
+    high: float
+    """Upper end of it."""
+    n: int
+    """Items."""
+    p_pass: float
+    """One-sided p-value of the claim that the condition fails."""
+    p_fail: float
+    """One-sided p-value of the claim that it holds."""
+    n_needed: int | None = None
+    """Items that would settle it at 80 % power; null where more are not expected to help, or none are needed."""
+    sentence: str
+    """The same in words."""
+
+
+class Duplicate(Record):
+    """The same input in two splits."""
+
+    first: str
+    """`split/id`."""
+    second: str
+    """`split/id`."""
+
+
+class DataSummary(Record):
+    """What the splits hold."""
+
+    source: str
+    """Where the rows came from."""
+    license: str
+    """Their licence."""
+    sizes: dict[str, int]
+    """Examples per split."""
+    hashes: dict[str, str]
+    """SHA-256 of each split's file."""
+    duplicates: list[Duplicate]
+    """Exact duplicates across splits (input equal after trimming)."""
+    duplicates_total: int
+    """How many there are; the list holds the first hundred."""
+    dropped: int
+    """Rows left out for lack of an input or a reference."""
+
+
+class Answer(Record):
+    """One arm's answer to one shown item."""
+
+    arm: str
+    """Which arm."""
+    text: str
+    """What it said (hostile text: escape it)."""
+    score: float
+    """The deciding metric on it."""
+
+
+class ShownExample(Record):
+    """One test item with every champion's answer."""
+
+    id: str
+    """The item."""
+    input: str
+    """What was asked."""
+    reference: str
+    """The right answer."""
+    answers: list[Answer]
+    """One per champion."""
+
+
+class Report(Record):
+    """Everything a person needs to decide; renderers only format it."""
+
+    schema_version: int = 1
+    """Of this document."""
+    experiment: str
+    """Its name."""
+    verdict: Verdict
+    """The decision."""
+    headline: str
+    """The decision in one sentence."""
+    reasons: list[str]
+    """Why, one sentence each."""
+    task: str
+    """Task name."""
+    task_description: str
+    """In one sentence."""
+    model: str
+    """Base model as the spec names it."""
+    model_fingerprint: str
+    """SHA-256 over its files, or the hub commit."""
+    method: str
+    """lora or qlora."""
+    metric: str
+    """The deciding metric."""
+    alpha: float
+    """How often FINE_TUNE may be wrong."""
+    champion: str | None
+    """The tuned arm that was judged; null when every trial failed."""
+    best_prompt: str
+    """The strongest prompt or trivial champion on test."""
+    conditions: list[GateCondition]
+    """What had to be proven."""
+    leaderboard: list[Arm]
+    """Every configuration, best test score first, then best validation score."""
+    trials: list[Trial]
+    """The search."""
+    effort: list[Effort]
+    """What each side spent."""
+    forgetting: list[Forgetting]
+    """What the model kept."""
+    data: DataSummary
+    """What it was measured on."""
+    examples: list[ShownExample]
+    """Test items, largest differences first."""
+    warnings: list[str]
+    """What a reader should know before deciding."""
+    spec: dict[str, Any]
+    """The experiment as it was run, defaults filled in."""
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    """Versions, machine, artifact keys: all that depends on the machine."""
+    timing: dict[str, Any] = Field(default_factory=dict)
+    """Seconds by stage: all that depends on the clock."""

@@ -1,0 +1,226 @@
+"""Turn a finished plan into one `Report`: all arithmetic is done here, renderers only format it."""
+
+from typing import Any
+
+from harness.jsonl import read_lines, read_rows
+from harness.metrics import metric_info
+from harness.plan import Plan, ScoredArm
+from harness.plan.search import champion
+from harness.plan.setup import Setup
+from harness.records import (
+    Answer,
+    Arm,
+    DataSummary,
+    Duplicate,
+    Effort,
+    Example,
+    Forgetting,
+    GateCondition,
+    Prediction,
+    Report,
+    ShownExample,
+    Trial,
+)
+from harness.report import tables
+from harness.report.caveats import headline, warnings
+from harness.store import Artifact, Store
+
+NO_TRIAL = "Every trial of the search failed, so there is no fine-tuned model to judge; keep prompting for now."
+
+
+def build(setup: Setup, *, finished: Plan, store: Store) -> Report:
+    """The report of a plan that reached its verdict."""
+    assert finished.data is not None and finished.testset is not None
+    task, experiment = setup.resolved.task, setup.resolved.experiment
+    judged = finished.judgement.summary if finished.judgement else None
+    conditions = [_condition(row) for row in judged["conditions"]] if judged else []
+    frame = tables.score_frame({scored.arm.name: scored.scores.path for scored in _tested(finished)})
+    best = _best_prompt(finished, metric=setup.metric)
+    verdict = judged["verdict"] if judged else "INCONCLUSIVE"
+    return Report(
+        experiment=setup.resolved.name,
+        verdict=verdict,
+        headline=headline(verdict, metric=metric_info(setup.metric).title, tuned=finished.tuned, best=best, key=setup.metric),
+        reasons=judged["reasons"] if judged else [NO_TRIAL],
+        task=task.name,
+        task_description=task.description,
+        model=setup.model.name,
+        model_fingerprint=setup.model.fingerprint,
+        method=experiment.search.method,
+        metric=setup.metric,
+        alpha=experiment.gates.alpha,
+        champion=finished.champions.get("tuned"),
+        best_prompt=best.arm.name,
+        conditions=conditions,
+        leaderboard=_leaderboard(finished, frame=frame, metric=setup.metric, store=store),
+        trials=finished.trials,
+        effort=_effort(finished, store=store),
+        forgetting=_forgetting(setup, finished),
+        data=_data(setup, finished),
+        examples=_examples(setup, finished, frame=frame, best=best.arm.name),
+        warnings=warnings(setup, finished, judged=judged),
+        spec=experiment.model_dump(mode="json"),
+        provenance=_provenance(finished, store=store),
+        timing=_timing(finished, store=store),
+    )
+
+
+def _tested(finished: Plan) -> list[ScoredArm]:
+    return [*finished.tested.values(), *([finished.tuned] if finished.tuned else [])]
+
+
+def _best_prompt(finished: Plan, *, metric: str) -> ScoredArm:
+    """The strongest family champion on the test set; described, never chosen by it."""
+    return max(finished.tested.values(), key=lambda scored: float(scored.scores.summary["mean"][metric]))
+
+
+def _condition(row: dict[str, Any]) -> GateCondition:
+    same = ("gate", "metric", "outcome", "effect", "margin", "low", "high", "n", "p_pass", "p_fail", "n_needed")
+    return GateCondition(name=row["cond"], sentence=row["reason"], **{name: row[name] for name in same})
+
+
+def _leaderboard(finished: Plan, *, frame: Any, metric: str, store: Store) -> list[Arm]:
+    """Champions by test score, then everything else by validation score."""
+    bounds = tables.intervals(frame, metric=metric)
+    tested = {scored.arm.name: scored for scored in finished.tested.values()}
+    rows = [_prompt_row(scored, tested=tested.get(scored.arm.name), bounds=bounds) for scored in finished.baselines]
+    rows += [_trial_row(trial, finished=finished, bounds=bounds) for trial in finished.trials if trial.value is not None]
+    return sorted(
+        rows,
+        key=lambda row: (row.test is None, -(row.test or row.validation)[metric], -row.validation[metric], row.arm),
+    )
+
+
+def _prompt_row(scored: ScoredArm, *, tested: ScoredArm | None, bounds: dict[str, tuple[float, float]]) -> Arm:
+    low, high = bounds.get(scored.arm.name, (None, None)) if tested else (None, None)
+    return Arm(
+        arm=scored.arm.name,
+        family=scored.arm.family,
+        kind=scored.arm.kind,
+        description=scored.arm.description,
+        champion=tested is not None,
+        validation=scored.scores.summary["mean"],
+        test=tested.scores.summary["mean"] if tested else None,
+        low=low,
+        high=high,
+        **_counts(tested or scored),
+    )
+
+
+def _trial_row(trial: Trial, *, finished: Plan, bounds: dict[str, tuple[float, float]]) -> Arm:
+    name = f"tuned/trial-{trial.number}"
+    mine = finished.tuned if finished.tuned and finished.tuned.arm.name == name else None
+    low, high = bounds.get(name, (None, None))
+    params = trial.params
+    return Arm(
+        arm=name,
+        family="tuned",
+        kind="tuned",
+        description=f"rank {params['rank']}, lr {params['learning_rate']:.3g}, epoch {trial.best_epoch} of {params['epochs']}",
+        champion=mine is not None,
+        validation=trial.epochs[(trial.best_epoch or 1) - 1].validation,
+        test=mine.scores.summary["mean"] if mine else None,
+        low=low,
+        high=high,
+        **(_counts(mine) if mine else {}),
+    )
+
+
+def _counts(scored: ScoredArm) -> dict[str, Any]:
+    answers = scored.answers.summary
+    return {
+        "tokens_in": round(answers["tokens_in"] / answers["items"], 1),
+        "tokens_out": round(answers["tokens_out"] / answers["items"], 1),
+        "unfinished": answers["unfinished"],
+        "invalid": scored.scores.summary["invalid"],
+    }
+
+
+def _effort(finished: Plan, *, store: Store) -> list[Effort]:
+    """What selection cost each side; certification costs both the same and is left out."""
+    fields = ("tokens_in", "tokens_out", "tokens")
+    prompts = tables.totals([scored.answers.summary for scored in finished.baselines], fields=fields)
+    steps = [store.find(step.key) for step in finished.wanted if step.stage in ("train", "predict")]
+    tuning = [
+        found.summary
+        for found in steps
+        if found and (found.stage == "train" or ("adapter" in found.needs and found.inputs["split"] == "validation"))
+    ]
+    tuned = tables.totals(tuning, fields=fields)
+    counts = {"prompting": len(finished.baselines), "tuning": len(finished.trials)}
+    return [
+        Effort(side=side, configurations=counts[side], tokens_in=sums["tokens_in"], tokens_out=sums["tokens_out"], tokens_trained=sums["tokens"])  # type: ignore[arg-type]
+        for side, sums in (("prompting", prompts), ("tuning", tuned))
+    ]
+
+
+def _forgetting(setup: Setup, finished: Plan) -> list[Forgetting]:
+    margins = {gate.benchmark: gate.margin for gate in setup.resolved.experiment.gates.forgetting}
+    return [
+        Forgetting(
+            benchmark=name, n=base.summary["n"], base=base.summary["acc"], tuned=tuned.summary["acc"], margin=margins[name]
+        )
+        for name, (base, tuned) in finished.forgetting.items()
+    ]
+
+
+def _data(setup: Setup, finished: Plan) -> DataSummary:
+    assert finished.data is not None and finished.testset is not None
+    data, test = finished.data.summary, finished.testset.summary
+    return DataSummary(
+        source=setup.resolved.task.data.source,
+        license=setup.resolved.task.license,
+        sizes={**data["sizes"], **test["sizes"]},
+        hashes={**data["hashes"], **test["hashes"]},
+        duplicates=[Duplicate(**pair) for pair in test["duplicates"]],
+        duplicates_total=test["duplicates_total"],
+        dropped=data["dropped"],
+    )
+
+
+def _examples(setup: Setup, finished: Plan, *, frame: Any, best: str) -> list[ShownExample]:
+    assert finished.testset is not None
+    metric, count = setup.metric, setup.resolved.experiment.report.examples
+    tuned = finished.tuned.arm.name if finished.tuned else None
+    chosen = tables.widest_gaps(frame, metric=metric, tuned=tuned, best=best, count=count)
+    items = {item.id: item for item in read_lines(finished.testset.path / "test.jsonl", model=Example)}
+    answers = {scored.arm.name: _texts(scored.answers) for scored in _tested(finished)}
+    scores = {scored.arm.name: _values(scored.scores, metric=metric) for scored in _tested(finished)}
+    return [
+        ShownExample(
+            id=name,
+            input=items[name].input,
+            reference=items[name].reference,
+            answers=[Answer(arm=arm, text=answers[arm][name], score=scores[arm][name]) for arm in answers],
+        )
+        for name in chosen
+    ]
+
+
+def _texts(answers: Artifact) -> dict[str, str]:
+    return {row.example_id: row.text for row in read_lines(answers.path / "predictions.jsonl", model=Prediction)}
+
+
+def _values(scores: Artifact, *, metric: str) -> dict[str, float]:
+    """Per item; for macro-F1, which has no per-item value, whether the label is right."""
+    rows = read_rows(scores.path / "scores.jsonl")
+    return {row["example_id"]: float(row.get(metric, row["label"] == row["reference"])) for row in rows}
+
+
+def _provenance(finished: Plan, *, store: Store) -> dict[str, Any]:
+    artifacts = [found for step in finished.wanted if (found := store.find(step.key))]
+    newest = max(artifacts, key=lambda artifact: str(artifact.provenance.get("at", "")))
+    return {
+        **newest.provenance,
+        "peak_bytes": max(int(artifact.provenance.get("peak_bytes", 0)) for artifact in artifacts),
+        "artifacts": {step.key: step.title for step in finished.wanted},
+    }
+
+
+def _timing(finished: Plan, *, store: Store) -> dict[str, Any]:
+    """Seconds of computation by stage, each step counted once."""
+    seconds: dict[str, float] = {}
+    for key in dict.fromkeys(step.key for step in finished.wanted):
+        if found := store.find(key):
+            seconds[found.stage] = round(seconds.get(found.stage, 0.0) + found.seconds, 1)
+    return {"total": round(sum(seconds.values()), 1), **seconds}

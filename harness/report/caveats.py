@@ -1,0 +1,59 @@
+"""Turn what happened into the headline and the warnings that stand above the tables."""
+
+from typing import Any
+
+from harness.plan import Plan, ScoredArm
+from harness.plan.setup import Setup
+
+NEXT = {
+    "FINE_TUNE": "Fine-tune: {tuned} scores {gain} on {metric} than the best prompt ({best}), and every gate is proven.",
+    "PROMPT": "Keep prompting: a gate that fine-tuning had to pass is ruled out. {tuned} scores {gain} on {metric} than {best}.",
+    "INCONCLUSIVE": "Not settled, so keep prompting for now. {tuned} scores {gain} on {metric} than {best}, but not every gate is proven.",
+}
+
+
+def headline(verdict: str, *, metric: str, tuned: ScoredArm | None, best: ScoredArm, key: str) -> str:
+    """The decision in one sentence."""
+    if tuned is None:
+        return "Not settled, so keep prompting for now: no trial of the search finished."
+    gap = 100 * (tuned.scores.summary["mean"][key] - best.scores.summary["mean"][key])
+    gain = f"{abs(gap):.1f} points {'higher' if gap >= 0 else 'lower'}"
+    return NEXT[verdict].format(tuned=tuned.arm.name, gain=gain, metric=metric, best=best.arm.name)
+
+
+def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None) -> list[str]:
+    """What a reader should know before deciding."""
+    return [
+        *_data_warnings(finished),
+        *_answer_warnings(finished),
+        *_trial_warnings(finished),
+        *[f"{row['cond']}: {text}" for row in (judged or {"conditions": []})["conditions"] for text in row["warnings"]],
+        *([] if setup.benchmarks else ["No forgetting benchmark is gated: what the model lost was not measured."]),
+    ]
+
+
+def _data_warnings(finished: Plan) -> list[str]:
+    assert finished.data is not None and finished.testset is not None
+    found = []
+    if count := finished.testset.summary["duplicates_total"]:
+        found.append(f"{count} inputs occur in more than one split: scores on them may be flattering.")
+    if count := finished.data.summary["dropped"]:
+        found.append(f"{count} rows were left out because their input or answer is empty.")
+    return found
+
+
+def _answer_warnings(finished: Plan) -> list[str]:
+    found = []
+    arms = [*finished.tested.values(), *([finished.tuned] if finished.tuned else [])]
+    for scored in arms:
+        answers = scored.answers.summary
+        if cut := answers["truncated"]:
+            found.append(f"{scored.arm.name}: {len(cut)} prompts did not fit the context and count as wrong ({', '.join(cut[:3])}).")
+        if answers["unfinished"] > 0.2 * answers["items"]:
+            found.append(f"{scored.arm.name}: {answers['unfinished']} of {answers['items']} answers hit max_new_tokens.")
+    return found
+
+
+def _trial_warnings(finished: Plan) -> list[str]:
+    failed = [trial for trial in finished.trials if trial.status == "failed"]
+    return [f"Trial {trial.number} failed: {trial.error}" for trial in failed]

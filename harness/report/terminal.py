@@ -1,0 +1,144 @@
+"""Turn a `Report` into one screen of terminal text: about 80 columns by 40 lines."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console, JustifyMethod, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from harness.records import Arm, GateCondition, Report, Verdict
+from harness.report import formats, views
+from harness.report.text import one_line, shortened
+
+COLOUR: dict[Verdict, str] = {"FINE_TUNE": "green", "PROMPT": "blue", "INCONCLUSIVE": "yellow"}
+OUTCOME_COLOUR: dict[views.Mark, str] = {"pass": "green", "fail": "red", "unresolved": "yellow"}
+MOST = 4
+"""Reasons and warnings shown; the written reports show all."""
+LONGEST = 300
+"""Characters of one reason or warning."""
+
+
+def render_terminal(report: Report, *, console: Console) -> None:
+    """Print the report; every text of the report is literal, neither rich markup nor escape codes."""
+    blocks = [_conditions(report), _champions(report), _search(report), _effort(report), _warnings(report)]
+    console.print(_verdict(report))
+    for block in filter(None, blocks):
+        for part in [*block, Text()]:
+            console.print(part)
+
+
+def _verdict(report: Report) -> Panel:
+    colour = COLOUR[report.verdict]
+    body = Text(one_line(report.headline), style="bold")
+    for reason in _most(report.reasons):
+        body.append(f"\n- {reason}", style="not bold")
+    title = Text(report.verdict, style=f"bold {colour}")
+    where = Text(shortened(report.experiment, limit=60), style="dim")
+    return Panel(
+        body, title=title, title_align="left", subtitle=where, subtitle_align="right", border_style=colour
+    )
+
+
+def _conditions(report: Report) -> list[RenderableType]:
+    if not report.conditions:
+        return [Text("Nothing was tested: there was no tuned model to judge.")]
+    heads = ["effect", "90 % interval", "margin", "items", "p prove", "p refute"]
+    table = _table(["Had to be proven", "outcome"], heads, gap=1)
+    for condition in report.conditions:
+        table.add_row(*_condition_row(condition, deciding=report.metric))
+    needed = ", ".join(
+        f"{formats.count(c.n_needed)} for {c.name}" for c in report.conditions if c.n_needed is not None
+    )
+    return [
+        table,
+        *([Text(one_line(f"Items that would settle it: about {needed}."), style="dim")] if needed else []),
+    ]
+
+
+def _condition_row(condition: GateCondition, *, deciding: str) -> list[Text]:
+    floor = views.is_floor(condition)
+    shown = formats.points if floor else formats.signed
+    usual = condition.metric in (deciding, "acc")
+    claimed = views.claim(condition) if usual else f"{views.claim(condition)} ({condition.metric})"
+    return [
+        _cell(shortened(claimed, limit=60)),
+        Text(condition.outcome, style=f"bold {OUTCOME_COLOUR[condition.outcome]}"),
+        _cell(shown(condition.effect)),
+        _cell(formats.interval(condition.low, condition.high, sign=not floor)),
+        _cell(shown(condition.margin)),
+        _cell(formats.count(condition.n)),
+        _cell(formats.p_value(condition.p_pass)),
+        _cell(formats.p_value(condition.p_fail)),
+    ]
+
+
+def _champions(report: Report) -> list[RenderableType]:
+    champions = views.champions(report)
+    if not champions:
+        return []
+    metric = shortened(report.metric, limit=20)
+    table = _table(["Champion"], [f"test {metric}", "95 % interval", "validation", "tokens in", "out"])
+    for arm in champions:
+        table.add_row(*_arm_row(arm, report=report))
+    return [table]
+
+
+def _arm_row(arm: Arm, *, report: Report) -> list[Text]:
+    tested = arm.test.get(report.metric) if arm.test else None
+    return [
+        _cell(shortened(arm.arm, limit=60), style="bold" if arm.arm == report.champion else ""),
+        _cell(formats.points(tested)),
+        _cell(formats.interval(arm.low, arm.high) or formats.NOTHING),
+        _cell(formats.points(arm.validation.get(report.metric))),
+        _cell(formats.count(arm.tokens_in)),
+        _cell(formats.count(arm.tokens_out)),
+    ]
+
+
+def _search(report: Report) -> list[RenderableType]:
+    trial = views.champion_trial(report)
+    statuses = [trial.status for trial in report.trials]
+    ended = [f"{statuses.count(s)} {s}" for s in ("complete", "pruned", "failed", "running") if s in statuses]
+    line = Text(f"Search: {', '.join(ended) or 'no trial was run'}.")
+    if trial is not None:
+        params = ", ".join(f"{key} {formats.plain(value)}" for key, value in trial.params.items())
+        at = "" if trial.best_epoch is None else f", epoch {trial.best_epoch}"
+        line.append(f" Best: trial {trial.number}{at} ({shortened(params, limit=200)}).")
+    return [line]
+
+
+def _effort(report: Report) -> list[RenderableType]:
+    if not report.effort:
+        return []
+    table = _table(["Effort"], ["configurations", "tokens read", "generated", "trained on"])
+    for side in report.effort:
+        counted = (side.configurations, side.tokens_in, side.tokens_out, side.tokens_trained)
+        table.add_row(side.side, *map(formats.count, counted))
+    return [table]
+
+
+def _warnings(report: Report) -> list[RenderableType]:
+    lines = [Text(f"- {line}") for line in _most(report.warnings)]
+    return [Text("Before you decide", style="bold yellow"), *lines] if lines else []
+
+
+def _most(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - MOST
+    shown = [shortened(line, limit=LONGEST) for line in lines[:MOST]]
+    return [*shown, f"and {more} more in the report"] if more > 0 else shown
+
+
+def _table(left: Sequence[str], right: Sequence[str], *, gap: int = 3) -> Table:
+    """An unframed table: words to the left, numbers to the right; only the first column may wrap."""
+    padding = (0, (gap - 1) // 2)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=padding, header_style="dim")
+    for column, head in enumerate([*left, *right]):
+        justify: JustifyMethod = "left" if column < len(left) else "right"
+        table.add_column(Text(head), justify=justify, no_wrap=column > 0)
+    return table
+
+
+def _cell(text: str, *, style: str = "") -> Text:
+    return Text(one_line(text), style=style)

@@ -1,0 +1,90 @@
+"""Turn a `Report` into the few look-ups that every renderer needs; nothing is computed, only found and named."""
+
+from typing import Any, Literal
+
+from harness.records import Arm, Forgetting, GateCondition, Report, Trial
+
+Mark = Literal["pass", "fail", "unresolved"]
+
+SYMBOL: dict[Mark, str] = {"pass": "✓", "fail": "✕", "unresolved": "○"}
+"""Outcomes where only text can be shown."""
+
+
+def champions(report: Report) -> list[Arm]:
+    """The arms that met the test set, in the leaderboard's order."""
+    return [arm for arm in report.leaderboard if arm.champion]
+
+
+def counted(arm: Arm) -> bool:
+    """Whether its answers were counted; those of trials that were not chosen are not."""
+    return arm.kind == "trivial" or arm.tokens_in > 0 or arm.tokens_out > 0
+
+
+def arm_named(report: Report, name: str | None) -> Arm | None:
+    """The arm of that name, or none."""
+    return next((arm for arm in report.leaderboard if arm.arm == name), None)
+
+
+def duel(report: Report) -> GateCondition | None:
+    """The condition that compares the tuned model with the strongest prompt on the deciding metric."""
+    best = arm_named(report, report.best_prompt)
+    name = f"beats:{best.family}" if best else ""
+    return next((c for c in report.conditions if c.name == name and c.metric == report.metric), None)
+
+
+def kept(report: Report, forgetting: Forgetting) -> GateCondition | None:
+    """The condition that judges this benchmark."""
+    return next((c for c in report.conditions if c.name == f"keeps:{forgetting.benchmark}"), None)
+
+
+def claim(condition: GateCondition) -> str:
+    """`beats:few_shot` as `Beats few_shot`."""
+    relation, _, other = condition.name.partition(":")
+    words = {"beats": f"Beats {other}", "keeps": f"Keeps {other}", "floor": "Exceeds the floor"}
+    return words.get(relation, condition.name)
+
+
+def is_floor(condition: GateCondition) -> bool:
+    """Whether its effect is a score rather than a difference."""
+    return condition.name.partition(":")[0] == "floor"
+
+
+def outcomes(report: Report) -> dict[Mark, int]:
+    """How many conditions passed, failed and stayed unresolved; only those that occur."""
+    found = [condition.outcome for condition in report.conditions]
+    marks: tuple[Mark, ...] = ("pass", "fail", "unresolved")
+    return {mark: found.count(mark) for mark in marks if mark in found}
+
+
+def trial_arm(trial: Trial) -> str:
+    """The name of a trial's arm on the leaderboard."""
+    return f"tuned/trial-{trial.number}"
+
+
+def champion_trial(report: Report) -> Trial | None:
+    """The trial behind the tuned champion."""
+    return next((trial for trial in report.trials if trial_arm(trial) == report.champion), None)
+
+
+def shared_params(trials: list[Trial]) -> dict[str, Any]:
+    """The parameters that were the same in every trial; none when there is nothing to compare."""
+    if len(trials) < 2:
+        return {}
+    first, *others = (trial.params for trial in trials)
+    return {
+        name: value
+        for name, value in first.items()
+        if all(name in params and params[name] == value for params in others)
+    }
+
+
+def varied_params(trials: list[Trial]) -> list[str]:
+    """Every other parameter, in the order of first use."""
+    shared = shared_params(trials)
+    return list(dict.fromkeys(name for trial in trials for name in trial.params if name not in shared))
+
+
+def metric_names(report: Report) -> list[str]:
+    """Every metric of the leaderboard, the deciding one first."""
+    found = [name for arm in report.leaderboard for name in [*arm.validation, *(arm.test or {})]]
+    return list(dict.fromkeys([report.metric, *found]))

@@ -1,0 +1,36 @@
+"""Turn missing steps into artifacts, one after the other, until nothing is missing."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from harness.plan import Goal, Plan, plan
+from harness.plan.setup import Setup
+from harness.steps import Step
+from harness.store import Artifact, Store
+
+
+class Executor(Protocol):
+    """Whoever computes a step; its result is the committed artifact."""
+
+    def execute(self, step: Step, *, progress: Callable[[int, int], None]) -> Artifact: ...
+
+
+class Display(Protocol):
+    """Whoever shows a run going on."""
+
+    def planned(self, current: Plan) -> None: ...
+    def started(self, step: Step) -> None: ...
+    def advanced(self, done: int, total: int) -> None: ...
+    def finished(self, artifact: Artifact) -> None: ...
+
+
+def run_to_goal(setup: Setup, *, store: Store, executor: Executor, display: Display, goal: Goal = "verdict") -> Plan:
+    """Plan, do the first missing step, plan again; the plan that misses nothing is the result."""
+    while True:
+        current = plan(setup, finished=store.find, goal=goal)
+        display.planned(current)
+        if current.done:
+            return current
+        for step in current.missing:
+            display.started(step)
+            display.finished(executor.execute(step, progress=display.advanced))

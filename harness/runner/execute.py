@@ -1,0 +1,88 @@
+"""Turn one step into one committed artifact, in this process."""
+
+import json
+import os
+import platform
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from harness.errors import TrainingFailed, UserError
+from harness.stages import Job, stage_function
+from harness.steps import Step
+from harness.store import Artifact, Store
+
+PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "datasets", "lm_eval", "evaluate", "optuna")
+
+
+class InProcess:
+    """Runs steps where it stands; for tests and for reproducing a failure by hand."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def execute(self, step: Step, *, progress: Callable[[int, int], None]) -> Artifact:
+        """The artifact of `step`; a failed optional step leaves an artifact that says so."""
+        needs = {role: self.store.get(key).path for role, key in step.needs.items()}
+        start = time.monotonic()
+        with self.store.workspace(step.key) as out:
+            job = Job(inputs=step.inputs, needs=needs, local=step.local, out=out, progress=progress)
+            summary, error = _attempted(step, job)
+            return self.store.commit(
+                step, path=out, summary=summary, seconds=time.monotonic() - start, provenance=provenance(), error=error
+            )
+
+
+def _attempted(step: Step, job: Job) -> tuple[dict[str, Any], str]:
+    """(summary, error): trials may fail and are recorded, anything else travels."""
+    try:
+        return stage_function(step.stage)(job), ""
+    except TrainingFailed as failure:
+        if not step.optional:
+            raise
+        return {}, str(failure)
+    except (UserError, OSError):
+        # A full disk or a missing file says nothing about the trial.
+        raise
+    except Exception as failure:
+        if not step.optional:
+            raise
+        (job.out / "traceback.txt").write_text(traceback.format_exc(), "utf-8")
+        return {}, f"{type(failure).__name__}: {str(failure).splitlines()[0] if str(failure) else ''}"
+
+
+def provenance() -> dict[str, Any]:
+    """The machine and the versions that made an artifact."""
+    import resource
+
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "peak_bytes": peak * 1024,
+        "versions": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def write_step(step: Step, path: Path) -> None:
+    """One step as a file that reproduces it by hand."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(step), indent=1, ensure_ascii=False), "utf-8")
+
+
+def read_step(path: Path) -> Step:
+    """The step a file describes."""
+    return Step(**json.loads(path.read_text("utf-8")))

@@ -1,0 +1,129 @@
+"""Turn steps into artifacts in one warm child process."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.errors import UserError, WorkerDied
+from harness.runner.execute import provenance, write_step
+from harness.steps import Step
+from harness.store import Artifact, Store
+
+QUIET = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "PYTHONWARNINGS": "ignore",
+    "PYTHONIOENCODING": "utf-8",
+}
+"""Environment of the child: its output is a log, not a conversation."""
+RECYCLE_BYTES = 12 * 2**30
+"""A worker whose resident memory passed this is replaced before the next step."""
+
+
+class LocalWorker:
+    """Starts the child with the first step, replaces it after a crash or when it has grown too large."""
+
+    def __init__(self, store: Store, *, folder: Path, offline: bool) -> None:
+        self.store, self.folder, self.offline = store, folder, offline
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def execute(self, step: Step, *, progress: Callable[[int, int], None]) -> Artifact:
+        """The artifact of `step`; a step that kills its worker is tried once more, in a fresh one."""
+        path = self.folder / "steps" / f"{step.key}.json"
+        write_step(step, path)
+        try:
+            self._asked(path, progress=progress)
+        except WorkerDied:
+            try:
+                self._asked(path, progress=progress)
+            except WorkerDied as death:
+                self._recorded(step, death)
+        path.unlink(missing_ok=True)
+        return self.store.get(step.key)
+
+    def stop(self) -> None:
+        """End the child."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _recorded(self, step: Step, death: WorkerDied) -> None:
+        """A trial that twice killed its worker is a failed trial; any other step ends the run."""
+        if not step.optional:
+            raise UserError(
+                f"the worker died twice in “{step.title}” ({death})",
+                where=str(self.log),
+                fix="it probably ran out of memory: use a smaller model, or a smaller search.micro_batch_size",
+            ) from death
+        with self.store.workspace(step.key) as out:
+            self.store.commit(step, path=out, summary={}, seconds=0.0, provenance=provenance(), error=str(death))
+
+    def _asked(self, path: Path, *, progress: Callable[[int, int], None]) -> None:
+        process = self._running()
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write(f"{path}\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            self._buried(process)
+        for line in process.stdout:
+            message: dict[str, Any] = json.loads(line)
+            if "progress" in message:
+                progress(*message["progress"])
+            elif "user_error" in message:
+                what, where, fix = message["user_error"]
+                raise UserError(what, where=where, fix=fix)
+            elif "bug" in message:
+                raise RuntimeError(f"a step failed; repeat it with `python -m harness.worker {self.store.root} {path}`\n{message['bug']}")
+            else:
+                return
+        self._buried(process)
+
+    def _buried(self, process: subprocess.Popen[str]) -> None:
+        code = process.wait()
+        self._process = None
+        raise WorkerDied(f"signal {-code}" if code < 0 else f"status {code}")
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is not None and _resident(self._process.pid) > RECYCLE_BYTES:
+            self.stop()
+        if self._process is None:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            offline = {"HF_HUB_OFFLINE": "1"} if self.offline else {}
+            with self.log.open("a", encoding="utf-8") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "harness.worker", str(self.store.root)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    env={**os.environ, **QUIET, **offline},
+                )
+        return self._process
+
+    @property
+    def log(self) -> Path:
+        """Where the child's output goes."""
+        return self.folder / "logs" / "worker.log"
+
+
+def _resident(pid: int) -> int:
+    """Resident bytes of a process; 0 where the system does not tell."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

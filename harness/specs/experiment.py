@@ -1,0 +1,161 @@
+"""What an experiment is: one YAML file a person can write from memory."""
+
+from math import gcd
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from harness.specs.base import Spec, misfit
+
+
+def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = ends
+    if low > high:
+        raise misfit(f"runs from {low} down to {high}; needs the lower end first", fix=f"[{high}, {low}]")
+    return ends
+
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+# strict=False: YAML and JSON have lists where Python has tuples.
+PositiveRange = Annotated[tuple[Positive, Positive], Field(strict=False), AfterValidator(_ascending)]
+ShareRange = Annotated[tuple[Share, Share], Field(strict=False), AfterValidator(_ascending)]
+
+
+class ModelSpec(Spec):
+    """Which base model, exactly."""
+
+    name: str = "sample"
+    """`sample` (SmolLM2-135M-Instruct), a local folder, or a hub id such as `OWNER/NAME`."""
+    revision: str | None = None
+    """Commit, tag or branch of a hub model; resolved to a commit and recorded."""
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    """Weights' precision; `auto` takes bfloat16."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the model. Leave off unless you have read it."""
+
+
+class SpaceSpec(Spec):
+    """The search space; a list is a choice, two numbers in `learning_rate`/`dropout` are a range."""
+
+    rank: list[Count] = Field(default=[8, 16, 32, 64], min_length=1)
+    """LoRA ranks to choose from."""
+    learning_rate: PositiveRange = (1e-5, 2e-3)
+    """Lowest and highest learning rate, searched on a log scale."""
+    epochs: list[Count] = Field(default=[1, 2, 3, 4, 5], min_length=1)
+    """Epochs to choose from."""
+    alpha_over_rank: list[Positive] = Field(default=[2.0], min_length=1)
+    """LoRA alpha as a multiple of the rank."""
+    dropout: ShareRange = (0.0, 0.1)
+    """Lowest and highest LoRA dropout."""
+    target_modules: list[str] = Field(default=["all-linear"], min_length=1)
+    """Modules to adapt: `all-linear`, or names joined by `+` such as `q_proj+v_proj`."""
+
+
+class SearchSpec(Spec):
+    """How the tuning arm looks for its best adapter."""
+
+    method: Literal["lora", "qlora"] = "lora"
+    """`qlora` trains the adapter over a 4-bit (NF4) base."""
+    trials: int = Field(default=10, ge=1)
+    """Configurations to try."""
+    space: SpaceSpec = SpaceSpec()
+    """What to vary."""
+    sampler: Literal["tpe", "random"] = "tpe"
+    """Optuna sampler."""
+    pruner: Literal["median", "none"] = "median"
+    """Stop a trial whose epoch is below the median of earlier trials at that epoch."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of sampler, data order and initialisation."""
+    budget_minutes: float | None = Field(default=None, gt=0)
+    """Start no new trial past this many training minutes; null: no limit."""
+    batch_size: int = Field(default=8, ge=1)
+    """Examples per optimiser step."""
+    micro_batch_size: int = Field(default=4, ge=1)
+    """Examples per forward pass; smaller needs less memory."""
+    max_length: int = Field(default=1024, ge=16)
+    """Longest training example in tokens; longer ones are cut and counted."""
+    warmup_ratio: float = Field(default=0.03, ge=0, lt=1)
+    """Share of the steps that warm the learning rate up; cosine decay follows."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """AdamW weight decay."""
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "SearchSpec":
+        batch, micro = self.batch_size, self.micro_batch_size
+        if batch % min(micro, batch):
+            raise misfit(
+                f"is {micro}; needs a divisor of batch_size, {batch}",
+                fix=str(gcd(batch, micro)),
+                fields=("micro_batch_size", "batch_size"),
+            )
+        return self
+
+
+class MetricGate(Spec):
+    """A gate on one metric."""
+
+    floor: float | None = Field(default=None, ge=0, le=1)
+    """The tuned model must prove that it scores above this."""
+    margin: float | None = Field(default=None, ge=0, lt=1)
+    """It must beat every prompt champion by more than this; null: no improvement gate on this metric."""
+
+
+class BenchmarkGate(Spec):
+    """What the model must not lose."""
+
+    benchmark: str
+    """A file `tasks/forgetting/NAME.yaml`, or the name of any lm-eval task."""
+    margin: float = Field(default=0.03, gt=0, lt=1)
+    """Largest loss of accuracy that is acceptable."""
+    limit: int | None = Field(default=None, ge=1)
+    """Items at most, from the half that only the gate sees; null: all of them."""
+
+
+class GatesSpec(Spec):
+    """What a candidate must prove on the locked test set."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    """How often FINE_TUNE may be wrong."""
+    margin: float | None = Field(default=None, ge=0, lt=1)
+    """Improvement over every prompt champion, on the deciding metric; null: .02 for accuracy-like metrics, .01 for ROUGE and token-F1."""
+    metrics: dict[str, MetricGate] = Field(default_factory=dict)
+    """Further gates by metric, for example `exact_match: {floor: 0.2}`."""
+    rouge: MetricGate | None = None
+    """The ROUGE-L gate: a floor, an improvement, or both."""
+    forgetting: list[BenchmarkGate] = Field(default_factory=list)
+    """Benchmarks, each paired with the base model."""
+
+
+class ReportSpec(Spec):
+    """What the report shows."""
+
+    examples: int = Field(default=12, ge=0)
+    """Test items shown side by side with every arm's answer."""
+
+
+class ExperimentSpec(Spec):
+    """One experiment: `experiments/NAME.yaml`; the file's name is the experiment's."""
+
+    task: str
+    """Name of a folder in tasks/."""
+    model: ModelSpec = ModelSpec()
+    """The base model."""
+    baselines: list[str] = Field(default=["trivial", "zero_shot", "few_shot", "engineered"], min_length=1)
+    """Prompt families, files in baselines/."""
+    search: SearchSpec = SearchSpec()
+    """The tuning arm."""
+    gates: GatesSpec = GatesSpec()
+    """What must be proven."""
+    report: ReportSpec = ReportSpec()
+    """What the report shows."""
+    data: dict[str, Any] = Field(default_factory=dict)
+    """Fields of the task's `data` to replace, for example `source` or `splits`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_model(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or isinstance(value.get("model"), (dict, ModelSpec, type(None))):
+            return value
+        return {**value, "model": {"name": value["model"]}}

@@ -1,0 +1,43 @@
+"""One module a stage: inputs into one artifact."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) units of the step's own work."""
+
+STAGES: dict[str, str] = {
+    "data": "harness.stages.data:write_selection",
+    "testset": "harness.stages.data:write_testset",
+    "predict": "harness.stages.predict:write_predictions",
+    "score": "harness.stages.score:write_scores",
+    "train": "harness.stages.train:write_epoch",
+    "forgetting": "harness.stages.forgetting:write_accuracies",
+    "lock": "harness.stages.judge:write_lock",
+    "judge": "harness.stages.judge:write_judgement",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a stage is given."""
+
+    inputs: dict[str, Any]
+    """The step's identity."""
+    needs: dict[str, Path]
+    """Folders of the artifacts it depends on, by role."""
+    local: dict[str, Any]
+    """What this machine adds: paths."""
+    out: Path
+    """Empty folder to write into."""
+    progress: Progress
+
+
+def stage_function(stage: str) -> Callable[[Job], dict[str, Any]]:
+    """The function that does a stage's work and returns its summary."""
+    module, name = STAGES[stage].split(":")
+    function: Callable[[Job], dict[str, Any]] = getattr(import_module(module), name)
+    return function

@@ -1,0 +1,75 @@
+"""Turn a data source into what a person should know before spending anything on it."""
+
+from collections import Counter
+
+from harness.adapters.tables import source_rows
+from harness.records import Example, Record
+from harness.specs import DataSpec
+from harness.stages.data import exact_duplicates
+from harness.stages.splitting import split_examples
+
+FEW_TEST, FEW_VALIDATION = 100, 50
+"""Below these, only large differences can be seen."""
+
+
+class Audit(Record):
+    """Sizes, copies and imbalance."""
+
+    sizes: dict[str, int]
+    """Examples per split."""
+    input_characters: float
+    """Mean length of an input."""
+    reference_characters: float
+    """Mean length of an answer."""
+    dropped: int
+    """Rows without input or answer."""
+    duplicates: int
+    """Inputs that occur in two splits."""
+    groups: int
+    """Independent sources among the test items."""
+    commonest: str
+    """The commonest answer of the training split."""
+    commonest_share: float
+    """How common it is."""
+    remarks: list[str]
+    """What to do about it, one sentence each."""
+
+
+def audited(spec: DataSpec, *, path: str | None) -> Audit:
+    """Splits the source as a run would and looks at the result."""
+    splits, dropped = split_examples(source_rows(spec, path=path), spec=spec)
+    train, test = splits["train"], splits["test"]
+    answer, count = Counter(example.reference for example in train).most_common(1)[0]
+    found = Audit(
+        sizes={name: len(examples) for name, examples in splits.items()},
+        input_characters=_mean([len(example.input) for example in train]),
+        reference_characters=_mean([len(example.reference) for example in train]),
+        dropped=dropped,
+        duplicates=len(exact_duplicates({str(name): examples for name, examples in splits.items()})),
+        groups=len({example.group for example in test}),
+        commonest=answer,
+        commonest_share=round(count / len(train), 4),
+        remarks=[],
+    )
+    return found.model_copy(update={"remarks": _remarks(found, test=test)})
+
+
+def _remarks(audit: Audit, *, test: list[Example]) -> list[str]:
+    found = []
+    if audit.dropped:
+        found.append(f"{audit.dropped} rows lack an input or an answer and are left out")
+    if audit.duplicates:
+        found.append(f"{audit.duplicates} inputs occur in two splits: remove the copies, or name their source under data.group")
+    if audit.groups < len(test):
+        found.append(f"the {len(test)} test items come from {audit.groups} sources; the tests count sources")
+    if audit.sizes["test"] < FEW_TEST:
+        found.append(f"{audit.sizes['test']} test items show only large differences; {FEW_TEST} or more are better")
+    if audit.sizes["validation"] < FEW_VALIDATION:
+        found.append(f"{audit.sizes['validation']} validation items choose poorly; {FEW_VALIDATION} or more are better")
+    if audit.commonest_share > 0.5 and audit.reference_characters < 40:
+        found.append(f"{audit.commonest_share:.0%} of the training answers are “{audit.commonest[:30]}”")
+    return found
+
+
+def _mean(values: list[int]) -> float:
+    return round(sum(values) / max(1, len(values)), 1)

@@ -1,0 +1,64 @@
+"""Turn stored answers into per-item scores; every mean is derived from them."""
+
+from pathlib import Path
+from typing import Any
+
+from harness.jsonl import read_lines, write_lines
+from harness.metrics.answers import parsed_label
+from harness.records import Example, Prediction
+from harness.stages import Job
+from harness.stages.predict import items_file
+
+
+def write_scores(job: Job) -> dict[str, Any]:
+    """scores.jsonl: id, valid, label and one number a metric and item; summary: means."""
+    items = read_lines(items_file(job.needs, split=job.inputs["split"]), model=Example)
+    answers = read_lines(job.needs["predictions"] / "predictions.jsonl", model=Prediction)
+    rows = scored_rows(items, answers, inputs=job.inputs, task_dir=job.local.get("task_dir"))
+    write_lines(job.out / "scores.jsonl", rows)
+    return {"mean": means(rows, metrics=job.inputs["metrics"]), "invalid": sum(not row["valid"] for row in rows)}
+
+
+def scored_rows(
+    items: list[Example], answers: list[Prediction], *, inputs: dict[str, Any], task_dir: str | None
+) -> list[dict[str, Any]]:
+    """One row an item; an answer that is missing or names no label scores 0, it is never dropped."""
+    from harness.adapters.answer_scores import answer_scores
+
+    labels = inputs["labels"] if inputs["kind"] == "label" else None
+    given = [parsed_label(answer.text, labels=labels) if labels else answer.text for answer in answers]
+    valid = [answer.status != "truncated" and label is not None for answer, label in zip(answers, given, strict=True)]
+    texts = [text if ok and text is not None else "" for text, ok in zip(given, valid, strict=True)]
+    columns = answer_scores(
+        inputs["metrics"], answers=texts, items=items, task_dir=Path(task_dir) if task_dir else None
+    )
+    return [
+        {
+            "example_id": item.id,
+            "group": item.group,
+            "valid": valid[place],
+            "label": given[place] if labels else None,
+            "reference": item.reference if labels else None,
+            **{name: column[place] if valid[place] else 0.0 for name, column in columns.items()},
+        }
+        for place, item in enumerate(items)
+    ]
+
+
+def means(rows: list[dict[str, Any]], *, metrics: list[str]) -> dict[str, float]:
+    """Mean of every per-item metric; macro-F1 over the whole."""
+    found = {}
+    for name in metrics:
+        if name == "macro_f1":
+            found[name] = round(_macro_f1(rows), 6)
+        else:
+            found[name] = round(sum(row[name] for row in rows) / len(rows), 6)
+    return found
+
+
+def _macro_f1(rows: list[dict[str, Any]]) -> float:
+    from sklearn.metrics import f1_score
+
+    truth = [row["reference"] for row in rows]
+    given = [row["label"] if row["valid"] else "" for row in rows]
+    return float(f1_score(truth, given, labels=sorted(set(truth)), average="macro", zero_division=0.0))

@@ -1,0 +1,126 @@
+"""Turn rows into examples in three splits that share no source and no exact copy."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from harness.errors import UserError
+from harness.prompts import filled
+from harness.records import Example, Split
+from harness.specs import DataSpec
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
+"""Shares of a data set that comes without splits of its own."""
+CARVED = 0.15
+"""Share of a training split that becomes validation where there is none."""
+
+Rows = dict[str, list[dict[str, Any]]]
+"""Rows by the name of the split they came with; `all` where they came with none."""
+
+
+def split_examples(rows: Rows, *, spec: DataSpec) -> tuple[dict[Split, list[Example]], int]:
+    """Examples of each split, and how many rows lacked an input or a reference."""
+    pools: dict[str, list[Example]] = {}
+    dropped = 0
+    for name, pool in rows.items():
+        made = [_example(row, place=f"{name}:{number}", spec=spec) for number, row in enumerate(pool)]
+        pools[name] = [example for example in made if example is not None]
+        dropped += len(made) - len(pools[name])
+    splits = _native(pools, spec=spec) if "all" not in pools else _divided(pools["all"], spec=spec)
+    for name in SPLITS:
+        if not splits[name]:
+            raise UserError(f"the {name} split is empty", where="data.splits", fix="give it more rows or a smaller share")
+    return splits, dropped
+
+
+def _example(row: dict[str, Any], *, place: str, spec: DataSpec) -> Example | None:
+    missing = [name for name in (spec.reference, *([spec.group] if spec.group else [])) if name not in row]
+    if missing:
+        raise UserError(
+            f"data has no column {missing[0]!r}; it has {', '.join(map(repr, row))}",
+            where="data",
+            fix="name an existing column under data.reference, data.group and data.input",
+        )
+    text = _clean(filled(spec.input, {key: value for key, value in row.items() if value is not None}))
+    answer = row[spec.reference]
+    if answer is None or not _clean(str(answer)) or not text:
+        return None
+    reference = spec.rename.get(_clean(str(answer)), _clean(str(answer)))
+    group = f"group:{row[spec.group]}" if spec.group else f"text:{text}"
+    identity = hashlib.sha256(f"{place}\0{text}\0{reference}".encode()).hexdigest()[:12]
+    return Example(id=identity, split="train", group=_short(group), input=text, reference=reference)
+
+
+def _divided(examples: Sequence[Example], *, spec: DataSpec) -> dict[Split, list[Example]]:
+    """Whole groups into splits, in a seeded order, until each split has its size."""
+    groups = _groups(examples, spec=spec)
+    sizes = _sizes(sum(map(len, groups)), spec=spec)
+    splits: dict[Split, list[Example]] = {name: [] for name in SPLITS}
+    for group in groups:
+        open_splits: list[Split] = [name for name in ("test", "validation", "train") if len(splits[name]) < sizes[name]]
+        if open_splits:
+            splits[open_splits[0]] += [example.model_copy(update={"split": open_splits[0]}) for example in group]
+    # A group that would overfill a split is cut there; its rest goes nowhere, for it must not cross.
+    return {name: splits[name][: sizes[name]] for name in SPLITS}
+
+
+def _native(pools: dict[str, list[Example]], *, spec: DataSpec) -> dict[Split, list[Example]]:
+    """The data set's own splits; validation is carved from train where it has none."""
+    if "train" not in pools or "test" not in pools:
+        raise UserError(
+            f"data comes as {', '.join(sorted(pools))}; a data set with splits needs train and test",
+            where="data.source",
+            fix="name the files train.* and test.*, or put all rows in one file",
+        )
+    sizes = spec.splits
+    train = [example for group in _groups(pools["train"], spec=spec) for example in group]
+    held = pools.get("validation")
+    if held is None:
+        wanted = sizes.validation or max(1, round(CARVED * len(train)))
+        cut = _boundary(train, wanted)
+        held, train = train[:cut], train[cut:]
+    test = [example for group in _groups(pools["test"], spec=spec) for example in group]
+    limited = {"train": train[: sizes.train], "validation": held[: sizes.validation], "test": test[: sizes.test]}
+    return {name: [example.model_copy(update={"split": name}) for example in limited[name]] for name in SPLITS}
+
+
+def _sizes(total: int, *, spec: DataSpec) -> dict[Split, int]:
+    asked = {name: getattr(spec.splits, name) for name in SPLITS}
+    if sum(size or 0 for size in asked.values()) > total:
+        raise UserError(
+            f"data.splits asks for {sum(size or 0 for size in asked.values())} examples; there are {total}",
+            where="data.splits",
+            fix="ask for fewer, or leave train out to take what remains",
+        )
+    sizes: dict[Split, int] = {name: asked[name] or max(1, round(SHARES[name] * total)) for name in SPLITS}
+    if asked["train"] is None:
+        sizes["train"] = total
+    return sizes
+
+
+def _groups(examples: Sequence[Example], *, spec: DataSpec) -> list[list[Example]]:
+    """Examples by source in a seeded order, each source cut to its first `per_group` examples in that order."""
+    seed = spec.splits.seed
+    groups: dict[str, list[Example]] = defaultdict(list)
+    for example in sorted(examples, key=lambda example: _short(f"{seed}:{example.id}")):
+        groups[example.group].append(example)
+    order = sorted(groups, key=lambda name: _short(f"{seed}:{name}"))
+    return [groups[name][: spec.splits.per_group] for name in order]
+
+
+def _boundary(examples: Sequence[Example], wanted: int) -> int:
+    """The first place at or after `wanted` where no group is cut."""
+    cut = wanted
+    while 0 < cut < len(examples) and examples[cut].group == examples[cut - 1].group:
+        cut += 1
+    return cut
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8").strip()
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

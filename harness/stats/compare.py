@@ -1,0 +1,182 @@
+"""Turn the data of one condition `effect > margin` into its p-values, standard error and interval.
+
+This is the one place that chooses the test: several seeds, clusters, labels, 0/1 scores or graded scores.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.stats import NO_EVIDENCE, OneSided, clustered, corpus, exact, graded, intervals, recipe
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+MEAN = clustered.mean_of_parts
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One condition's data: a tuned arm against another arm, or against a constant."""
+
+    metric: Literal["binary", "graded", "macro_f1"]
+    """How an item is scored."""
+    tuned: Array
+    """Shape (seeds, items): scores in [0, 1], or label codes with `corpus.NO_LABEL` for a missing output."""
+    other: Array | None
+    """Shape (items,), the arm compared with; None: `margin` is a floor under the tuned arm's own score."""
+    truth: Codes | None = None
+    """Shape (items,): true label codes 0 to classes - 1, for macro_f1."""
+    clusters: Codes | None = None
+    """Shape (items,): codes 0 to clusters - 1, where items share a source."""
+    many_seeds: bool = False
+    """True: the claim is about the recipe, so the seeds are a sample too."""
+
+    @property
+    def items(self) -> int:
+        """Number of test items."""
+        return int(self.tuned.shape[1])
+
+
+class Compared(NamedTuple):
+    """What one condition's data say."""
+
+    effect: float
+    """Tuned minus other; the tuned arm's own score for a floor."""
+    se: float
+    """Standard error of the effect, over clusters and seeds where there are any."""
+    p: OneSided
+    low: float
+    """Lower end of the descriptive interval."""
+    high: float
+    """Upper end of the descriptive interval."""
+    test: str
+    """Name of the test."""
+    refusal: str = ""
+    """Why the test refuses to answer (both p are then 1); empty when it does not."""
+
+
+def compare(sample: Sample, *, margin: float, alpha: float) -> Compared:
+    """Test `effect > margin` for comparison with `alpha`, by the test that the data call for."""
+    jack = _jackknife(sample, groups=_groups(sample))
+    low, high = intervals.t_interval(jack.estimate, se=jack.se, df=max(jack.groups - 1, 1))
+    found = Compared(jack.estimate, jack.se, NO_EVIDENCE, low, high, test="")
+    if refusal := _refusal(sample, jack=jack):
+        return found._replace(test="refused", refusal=refusal)
+    if sample.many_seeds:
+        return _recipe(sample, found=found, jack=jack, margin=margin)
+    item_level, name = _item_level(sample, margin=margin, alpha=alpha)
+    if sample.clusters is not None:
+        sums = _cluster_sums(sample, jack=jack, margin=margin)
+        p = clustered.clustered_p_values(jack, sums=sums, item_level=item_level, margin=margin, alpha=alpha)
+        return found._replace(p=p, test="clustered")
+    if sample.metric == "macro_f1":
+        return found._replace(p=item_level.cautious(), test=name)
+    low, high = _item_interval(sample, se=jack.se)
+    return found._replace(p=item_level, test=name, low=low, high=high)
+
+
+def _refusal(sample: Sample, *, jack: corpus.Jackknife) -> str:
+    if sample.many_seeds and len(sample.tuned) < recipe.FEWEST_SEEDS:
+        return f"scope recipe needs at least {recipe.FEWEST_SEEDS} training seeds, got {len(sample.tuned)}"
+    if sample.clusters is not None and jack.groups < clustered.FEWEST_CLUSTERS:
+        return f"{jack.groups} clusters are too few, at least {clustered.FEWEST_CLUSTERS} are needed"
+    return ""
+
+
+def _groups(sample: Sample) -> Codes:
+    """Jackknife groups: the clusters where there are any, else items or random groups of items."""
+    if sample.clusters is not None:
+        return sample.clusters
+    if sample.truth is None:
+        return np.arange(sample.items)
+    others = [] if sample.other is None else [sample.other.astype(np.int64)]
+    return corpus.item_groups(*sample.tuned.astype(np.int64), *others, sample.truth)
+
+
+def _differences(sample: Sample) -> Array:
+    """Score differences per item, averaged over seeds; the score itself for a floor."""
+    mean: Array = np.sort(sample.tuned, axis=0).mean(axis=0)
+    return mean if sample.other is None else mean - sample.other
+
+
+def _jackknife(sample: Sample, *, groups: Codes) -> corpus.Jackknife:
+    """The effect, averaged over seeds, with groups left out in turn."""
+    if sample.truth is None:
+        d = _differences(sample)
+        # Without clusters items are interchangeable: sorted, their order cannot change even the last bit.
+        parts = clustered.cluster_parts(d if sample.clusters is not None else np.sort(d), clusters=groups)
+        return corpus.jackknife(parts, statistic=MEAN)
+    arms = [row.astype(np.int64) for row in sample.tuned]
+    if sample.other is not None:
+        arms.append(sample.other.astype(np.int64))
+    parts = corpus.macro_f1_parts(sample.truth, arms, groups=groups)
+    statistic = corpus.macro_f1_difference(
+        len(arms), classes=int(sample.truth.max()) + 1, against=0.0 if sample.other is None else None
+    )
+    return corpus.jackknife(parts, statistic=statistic)
+
+
+def _recipe(sample: Sample, *, found: Compared, jack: corpus.Jackknife, margin: float) -> Compared:
+    one_group = np.zeros(sample.items, dtype=np.int64)
+    effects = [
+        _jackknife(_one_seed(sample, seed=seed), groups=one_group).estimate
+        for seed in range(len(sample.tuned))
+    ]
+    both = recipe.pooled(np.array(effects), items=jack)
+    low, high = intervals.t_interval(both.effect, se=both.se, df=both.df)
+    p = both.p_values(margin, same_n=_same_n(sample, jack=jack))
+    return found._replace(se=both.se, p=p, low=low, high=high, test="recipe_satterthwaite")
+
+
+def _one_seed(sample: Sample, *, seed: int) -> Sample:
+    return Sample(sample.metric, sample.tuned[seed : seed + 1], sample.other, sample.truth)
+
+
+def _same_n(sample: Sample, *, jack: corpus.Jackknife) -> int:
+    """Independent items that speak when no group changes the effect at all."""
+    if sample.clusters is not None:
+        return jack.groups
+    return sample.items if sample.truth is None else corpus.evidence_items(sample.truth)
+
+
+def _item_level(sample: Sample, *, margin: float, alpha: float) -> tuple[OneSided, str]:
+    """The test that takes items as independent, and its name."""
+    if sample.truth is not None:
+        jack = _jackknife(
+            sample, groups=_groups(Sample("macro_f1", sample.tuned, sample.other, sample.truth))
+        )
+        return jack.p_values(margin, same_n=corpus.evidence_items(sample.truth)), "jackknife_t"
+    d = _differences(sample)
+    if sample.metric == "graded":
+        floor = margin if sample.other is None else 0.0
+        return graded.graded_p_values(d - floor, margin=margin - floor, alpha=alpha), "t_and_bootstrap"
+    more, less = _discordant(d)
+    if sample.other is None:
+        return exact.above_constant(more, n=sample.items, floor=margin), "binomial"
+    return exact.paired_p_values(more, less, n=sample.items, margin=margin, alpha=alpha), "exact_paired"
+
+
+def _discordant(differences: Array) -> tuple[int, int]:
+    return int(np.count_nonzero(differences > 0)), int(np.count_nonzero(differences < 0))
+
+
+def _cluster_sums(sample: Sample, *, jack: corpus.Jackknife, margin: float) -> Array:
+    if sample.truth is not None or sample.clusters is None:
+        # Macro-F1 has no sum over a cluster's items; the jackknife pseudo-values stand in for it.
+        return jack.pseudo_values - margin
+    parts = clustered.cluster_parts(_differences(sample), clusters=sample.clusters)
+    sums: Array = parts[:, 0] - margin * parts[:, 1]
+    return sums
+
+
+def _item_interval(sample: Sample, *, se: float) -> intervals.Interval:
+    d = _differences(sample)
+    if sample.metric == "graded":
+        return intervals.mean_interval(d, se=se)
+    more, less = _discordant(d)
+    if sample.other is None:
+        return intervals.share_interval(more, n=sample.items)
+    return intervals.tango_interval(more, less, n=sample.items)

@@ -1,0 +1,78 @@
+"""Name one piece of work, so that equal work has one key and is done once."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.canonical import digest
+
+VERSIONS: dict[str, int] = {
+    "data": 1,
+    "testset": 1,
+    "predict": 1,
+    "score": 1,
+    "train": 1,
+    "forgetting": 1,
+    "lock": 1,
+    "judge": 1,
+}
+"""Raise a stage's number when its code gives other results for the same inputs."""
+
+NUMERIC_LIBRARIES: dict[str, tuple[str, ...]] = {
+    "data": ("datasets",),
+    "testset": ("datasets",),
+    "predict": ("torch", "transformers", "peft", "bitsandbytes"),
+    "score": ("evaluate", "rouge_score"),
+    "train": ("torch", "transformers", "peft", "trl", "bitsandbytes"),
+    "forgetting": ("torch", "transformers", "peft", "lm_eval", "bitsandbytes"),
+    "lock": (),
+    "judge": ("scipy", "statsmodels"),
+}
+"""Libraries whose version can change a stage's numbers; it is part of the key."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit of work.
+
+    `inputs` and the keys in `needs` make the identity. `local` holds what the machine adds (paths, batch
+    sizes that cannot change results) and never enters the key. `title` is for people.
+    """
+
+    stage: str
+    inputs: dict[str, Any]
+    needs: dict[str, str] = field(default_factory=dict)
+    local: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
+    optional: bool = False
+    """A failure is recorded as an artifact with status `failed` and the run goes on."""
+
+    @property
+    def key(self) -> str:
+        """`stage-` and twelve hex digits of the identity."""
+        return f"{self.stage}-{self.identity[:12]}"
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 over stage, version, library versions, inputs and dependency keys."""
+        return digest(
+            {
+                "stage": self.stage,
+                "version": VERSIONS[self.stage],
+                "libraries": library_versions(self.stage),
+                "inputs": self.inputs,
+                "needs": self.needs,
+            }
+        )
+
+
+def library_versions(stage: str) -> dict[str, str]:
+    """Installed versions of the libraries that can change this stage's numbers."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in NUMERIC_LIBRARIES[stage]:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found

@@ -1,0 +1,67 @@
+"""Turn step files into artifacts in a long-lived process that keeps the base model loaded.
+
+`python -m harness.worker STORE` reads the path of a step file a line and answers in JSON lines;
+`python -m harness.worker STORE STEP.json` does one step and shows its traceback.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any, TextIO
+
+from harness.errors import UserError
+from harness.runner.execute import InProcess, read_step
+from harness.store import Store
+
+
+def main(arguments: list[str]) -> None:
+    """Serve steps from standard input, or do the one step that was named."""
+    executor = InProcess(Store(Path(arguments[0])))
+    if len(arguments) > 1:
+        print(executor.execute(read_step(Path(arguments[1])), progress=lambda done, total: None).path)
+        return
+    channel = _private_channel()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    for line in sys.stdin:
+        _say(channel, _answer(executor, Path(line.strip()), channel=channel))
+
+
+def _answer(executor: InProcess, path: Path, *, channel: TextIO) -> dict[str, Any]:
+    try:
+        artifact = executor.execute(read_step(path), progress=lambda done, total: _say(channel, {"progress": [done, total]}))
+        return {"done": artifact.key}
+    except UserError as error:
+        return {"user_error": [error.what, error.where, error.fix]}
+    except MemoryError:
+        return {"user_error": ["the machine ran out of memory", path.stem, "use a smaller model or batch size"]}
+    except Exception:
+        return {"bug": traceback.format_exc()}
+
+
+def _private_channel() -> TextIO:
+    """Standard output for the protocol alone; whatever libraries print goes to the log."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return channel
+
+
+def _say(channel: TextIO, message: dict[str, Any]) -> None:
+    channel.write(json.dumps(message) + "\n")
+    channel.flush()
+
+
+def _end_with_parent(parent: int) -> None:
+    """A worker whose run was killed must not go on computing."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

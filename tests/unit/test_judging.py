@@ -1,0 +1,264 @@
+"""`harness judge`'s heart: what a request may hold, and the verdict it must give."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.judging import JudgeRequest, read_request
+from harness.verdict import decide, look_alpha
+
+
+def _arm(rate: float, *, n: int = 200, seed: int = 0) -> list[int]:
+    return (np.random.default_rng(seed).random(n) < rate).astype(int).tolist()
+
+
+def _request(**fields) -> JudgeRequest:
+    given_fields = {
+        "metric": "binary",
+        "ft": [_arm(0.9)],
+        "baselines": {"zero_shot": _arm(0.6, seed=1)},
+    } | fields
+    return read_request(json.dumps(given_fields), source="scores.json")
+
+
+def _pairs(b: int, c: int, *, n: int) -> dict:
+    rest = n - b - c
+    return {"ft": [[1] * b + [0] * c + [1] * rest], "baselines": {"p": [0] * b + [1] * c + [1] * rest}}
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "n", "margin", "p"),
+    [
+        (30, 12, 200, 0.0, 0.00361),
+        (30, 12, 200, 0.02, 0.01556),
+        (15, 9, 120, 0.02, 0.2390),
+        (105, 60, 1500, 0.02, 0.1214),
+    ],
+)
+def test_golden_values_through_the_front_door(b, c, n, margin, p):
+    (condition,) = decide(_request(**_pairs(b, c, n=n), margin=margin)).conditions
+    assert condition.p_pass == pytest.approx(p, abs=1e-4)
+    assert condition.effect == pytest.approx((b - c) / n)
+    assert condition.low < condition.effect < condition.high
+
+
+def test_golden_value_of_forgetting():
+    arms = _pairs(3, 6, n=100)
+    bench = {"ft": arms["ft"][0], "base": arms["baselines"]["p"]}
+    condition = decide(_request(forgetting={"piqa": bench})).conditions[1]
+    assert (condition.cond, condition.margin) == ("keeps:piqa", -0.03)
+    assert condition.p_pass == pytest.approx(0.6482, abs=1e-4)
+    assert "1000" in condition.warnings[0]
+
+
+def test_a_clear_gain_is_fine_tune():
+    judgement = decide(_request(floor=0.6))
+    assert judgement.verdict == "FINE_TUNE"
+    assert [c.cond for c in judgement.conditions] == ["beats:zero_shot", "floor"]
+    assert {c.outcome for c in judgement.conditions} == {"pass"}
+    assert judgement.conditions[1].effect == pytest.approx(np.mean(_arm(0.9)))
+
+
+def test_a_clear_loss_is_prompt_even_beside_a_gain():
+    judgement = decide(_request(baselines={"weak": _arm(0.2, seed=1), "strong": _arm(1.0, seed=2)}))
+    assert judgement.verdict == "PROMPT"
+    assert judgement.reasons[0].startswith("beats:strong")
+
+
+def test_forgetting_vetoes():
+    bench = {"ft": _arm(0.5, n=1500, seed=3), "base": _arm(0.8, n=1500, seed=4)}
+    judgement = decide(_request(forgetting={"piqa": bench}))
+    assert judgement.verdict == "PROMPT"
+    assert judgement.conditions[1].outcome == "fail"
+
+
+def test_inconclusive_names_the_condition_and_the_items_needed():
+    judgement = decide(_request(**_pairs(15, 9, n=120)))
+    (condition,) = judgement.conditions
+    assert judgement.verdict == "INCONCLUSIVE"
+    assert condition.n_needed > 120
+    assert "beats:p" in judgement.reasons[0]
+    assert f"{condition.n_needed:,} items" in judgement.reasons[0]
+    assert "keep prompting" in judgement.reasons[-1]
+
+
+def test_no_item_count_is_promised_below_the_margin():
+    judgement = decide(_request(**_pairs(10, 10, n=120)))
+    assert judgement.conditions[0].n_needed is None
+    assert "not expected to help" in judgement.reasons[0]
+
+
+def test_prompt_needs_proof_at_alpha_over_conditions():
+    arms = _pairs(10, 18, n=150)
+    one = decide(_request(**arms))
+    assert one.verdict == "PROMPT"
+    assert 0.05 / 4 < one.conditions[0].p_fail <= 0.05
+    weak = {f"weak{i}": [0] * 150 for i in range(3)}
+    four = decide(_request(ft=arms["ft"], baselines=arms["baselines"] | weak))
+    assert [c.outcome for c in four.conditions] == ["unresolved", "pass", "pass", "pass"]
+
+
+def test_a_spent_test_set_cannot_say_fine_tune():
+    judgement = decide(_request(prior_uses_of_test_set=1))
+    assert judgement.verdict == "INCONCLUSIVE"
+    assert judgement.reasons[0] == "test_set_spent"
+    worse = decide(_request(ft=[_arm(0.3)], prior_uses_of_test_set=1))
+    assert (worse.verdict, worse.reasons[0]) == ("PROMPT", "test_set_spent")
+
+
+def test_planned_looks_split_alpha():
+    alphas = [look_alpha(_request(planned_looks=3, prior_uses_of_test_set=used)) for used in range(3)]
+    assert alphas == pytest.approx([0.05 / 3, 0.05 / 9, 0.05 / 27])
+    second = decide(_request(planned_looks=2, prior_uses_of_test_set=1))
+    assert (second.verdict, second.alpha) == ("FINE_TUNE", pytest.approx(0.05 / 6))
+
+
+def test_missing_outputs_count_as_wrong():
+    ft = _arm(0.9)
+    holes = [None if i % 3 == 0 else cell for i, cell in enumerate(ft)]
+    zeros = [0 if cell is None else cell for cell in holes]
+    with_holes, with_zeros = (decide(_request(ft=[arm])).conditions[0] for arm in (holes, zeros))
+    assert (with_holes.n, with_holes.p_pass) == (200, with_zeros.p_pass)
+    assert "missing" in with_holes.warnings[0]
+
+
+def test_the_chosen_seed_is_judged_in_scope_artifact():
+    fields = {"ft": [_arm(0.3), _arm(0.9)]}
+    assert decide(_request(**fields)).verdict == "PROMPT"
+    assert decide(_request(**fields, chosen_seed=1)).verdict == "FINE_TUNE"
+
+
+def test_scope_recipe_needs_three_seeds():
+    seeds = [_arm(0.9, seed=s) for s in range(3)]
+    assert decide(_request(scope="recipe", ft=seeds)).verdict == "FINE_TUNE"
+    two = decide(_request(scope="recipe", ft=seeds[:2]))
+    assert (two.verdict, two.conditions[0].p_pass) == ("INCONCLUSIVE", 1.0)
+    assert "3 training seeds" in two.reasons[0]
+
+
+def test_fewer_than_twenty_clusters_prove_nothing():
+    few, enough = ([i % count for i in range(200)] for count in (19, 50))
+    refused = decide(_request(clusters=few)).conditions[0]
+    assert (refused.p_pass, refused.p_fail, refused.test) == (1.0, 1.0, "refused")
+    assert "19 clusters" in refused.reason
+    assert decide(_request(clusters=enough)).verdict == "FINE_TUNE"
+
+
+def _label_fields(rate: float = 0.9) -> dict:
+    rng = np.random.default_rng(0)
+    y = [f"intent {i % 4}" for i in range(240)]
+
+    def arm(accuracy: float) -> list[str | None]:
+        return [label if rng.random() < accuracy else rng.choice([*y[:4], None]) for label in y]
+
+    return {"metric": "macro_f1", "y": y, "ft": [arm(rate)], "baselines": {"zero": arm(0.5)}}
+
+
+def test_macro_f1_with_floor_and_clusters():
+    judgement = decide(_request(**_label_fields(), floor=0.7))
+    assert judgement.verdict == "FINE_TUNE"
+    assert judgement.conditions[0].test == "jackknife_t"
+    assert decide(_request(**_label_fields(), clusters=[i // 4 for i in range(240)])).verdict == "FINE_TUNE"
+    assert decide(_request(**_label_fields(rate=0.2))).verdict == "PROMPT"
+
+
+def test_graded_scores_default_to_one_point():
+    rng = np.random.default_rng(0)
+    fields = {"metric": "graded", "ft": [rng.uniform(0.4, 1, 150).tolist()]}
+    judgement = decide(_request(**fields, baselines={"p": rng.uniform(0, 0.8, 150).tolist()}, floor=0.5))
+    assert judgement.verdict == "FINE_TUNE"
+    assert judgement.conditions[0].margin == 0.01
+    assert {c.test for c in judgement.conditions} == {"t_and_bootstrap"}
+
+
+@pytest.mark.parametrize("metric", ["binary", "graded", "macro_f1"])
+def test_perfect_against_nothing_is_settled_without_any_variance(metric):
+    y = ["a", "b"] * 50
+    good = y if metric == "macro_f1" else [1] * 100
+    fields = {"metric": metric, "ft": [good], "baselines": {"none": [None] * 100}, "y": y}
+    assert decide(_request(**fields)).verdict == "FINE_TUNE"
+    assert decide(_request(**fields | {"ft": [[None] * 100]})).verdict != "FINE_TUNE"
+    assert decide(_request(**fields | {"ft": [good] * 3, "scope": "recipe"})).verdict == "FINE_TUNE"
+
+
+def test_identical_outputs_on_many_items_are_no_gain():
+    scores = np.random.default_rng(0).random(600).tolist()
+    assert decide(_request(metric="graded", ft=[scores], baselines={"same": scores})).verdict == "PROMPT"
+
+
+def _random_fields(seed: int, metric: str) -> dict:
+    rng = np.random.default_rng(seed)
+    n = 60
+    quality = rng.uniform(0.3, 0.9, 3)
+    if metric == "macro_f1":
+        y = rng.integers(0, 3, n)
+        arms = [np.where(rng.random(n) < q, y, rng.integers(0, 3, n)).tolist() for q in quality]
+        return {
+            "metric": metric,
+            "y": y.tolist(),
+            "ft": arms[:1],
+            "baselines": dict(zip("ab", arms[1:], strict=True)),
+        }
+    arms = [
+        (rng.random(n) < q).astype(int) if metric == "binary" else rng.beta(3 * q, 3 - 3 * q, n)
+        for q in quality
+    ]
+    lists = [arm.tolist() for arm in arms]
+    return {"metric": metric, "ft": lists[:1], "baselines": dict(zip("ab", lists[1:], strict=True))}
+
+
+def _permuted(fields: dict, order: np.ndarray) -> dict:
+    def move(values: list) -> list:
+        return [values[i] for i in order]
+
+    found = {**fields, "ft": [move(arm) for arm in fields["ft"]]}
+    found["baselines"] = {name: move(arm) for name, arm in fields["baselines"].items()}
+    return found | {name: move(fields[name]) for name in ("y", "clusters") if name in fields}
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["binary", "graded", "macro_f1"]), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_item_order_and_family_names_change_nothing(seed, metric, in_clusters):
+    fields = _random_fields(seed, metric)
+    if in_clusters:
+        fields["clusters"] = [f"doc{i // 2}" for i in range(60)]
+    moved = _permuted(fields, np.random.default_rng(seed).permutation(60))
+    moved["baselines"] = {f"new {name}": arm for name, arm in reversed(moved["baselines"].items())}
+    before, after = decide(_request(**fields)), decide(_request(**moved))
+    assert before.verdict == after.verdict
+    for one, other in zip(before.conditions, reversed(after.conditions), strict=True):
+        assert (one.p_pass, one.p_fail) == pytest.approx((other.p_pass, other.p_fail), abs=1e-9)
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["binary", "graded", "macro_f1"]))
+@settings(max_examples=20, deadline=None)
+def test_swapping_arms_mirrors_every_number(seed, metric):
+    fields = _random_fields(seed, metric)
+    fields |= {"baselines": {"a": fields["baselines"]["a"]}, "margin": 0.0}
+    (there,) = decide(_request(**fields)).conditions
+    (back,) = decide(
+        _request(**fields | {"ft": [fields["baselines"]["a"]], "baselines": {"a": fields["ft"][0]}})
+    ).conditions
+    assert there.effect == pytest.approx(-back.effect, abs=1e-12)
+    assert (there.p_pass, there.p_fail) == pytest.approx((back.p_fail, back.p_pass), abs=1e-9)
+    assert {there.outcome, back.outcome} in ({"pass", "fail"}, {"unresolved"})
+
+
+def test_a_judgement_survives_json_without_nan():
+    judgement = decide(_request(forgetting={"b": {"ft": [1, 1], "base": [0, 1]}}))
+    # pydantic writes NaN as null, which would not come back equal.
+    assert type(judgement).model_validate_json(judgement.model_dump_json()) == judgement
+
+
+def test_five_conditions_of_two_thousand_items_are_quick():
+    fields = {
+        "ft": [_arm(0.8, n=2000)],
+        "baselines": {f"p{i}": _arm(0.78, n=2000, seed=i + 1) for i in range(5)},
+    }
+    start = time.process_time()
+    decide(_request(**fields))
+    assert time.process_time() - start < 5
