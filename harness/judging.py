@@ -201,17 +201,13 @@ def _truth_problems(request: JudgeRequest, *, n: int) -> Iterator[Problem]:
 
 def _forgetting_problems(field: str, bench: Forgetting) -> Iterator[Problem]:
     if not bench.ft:
-        yield Problem(
-            f"{field}.ft", "it holds no items", "give a 0 or 1 per item, or leave the benchmark out"
-        )
+        yield Problem(f"{field}.ft", "it holds no items", "give a 0 or 1 per item, or leave the benchmark out")
     for name, arm in (("ft", bench.ft), ("base", bench.base)):
         yield from _arm_problems(f"{field}.{name}", arm, n=len(bench.ft), metric="binary", known=None)
     yield from _length_problem(f"{field}.clusters", bench.clusters, n=len(bench.ft))
 
 
-def _arm_problems(
-    field: str, arm: Arm, *, n: int, metric: Metric, known: set[str] | None
-) -> Iterator[Problem]:
+def _arm_problems(field: str, arm: Arm, *, n: int, metric: Metric, known: set[str] | None) -> Iterator[Problem]:
     yield from _length_problem(field, arm, n=n)
     for index, cell in enumerate(arm):
         if cell is not None and (found := _cell_problem(cell, metric=metric, known=known)):
@@ -257,11 +253,7 @@ def _from_pydantic(error: ValidationError) -> Problem:
     details = error.errors(include_url=False)
     problem = _worded(details[0])
     others = len({_path(other) for other in details} - {_path(details[0])})
-    return (
-        problem
-        if not others
-        else problem._replace(what=f"{problem.what} (and {others} more fields are wrong)")
-    )
+    return problem if not others else problem._replace(what=f"{problem.what} (and {others} more fields are wrong)")
 
 
 def _worded(detail: ErrorDetails) -> Problem:

@@ -9,7 +9,7 @@ from ruamel.yaml.error import YAMLError
 
 from harness.adapters import study
 from harness.adapters.models import resolved_model
-from harness.adapters.tables import source_files
+from harness.adapters.tables import newest_revision, source_files
 from harness.canonical import file_digest
 from harness.errors import UserError
 from harness.loading import Resolved, source_path
@@ -34,7 +34,9 @@ def data_source(resolved: Resolved) -> Source:
     spec = resolved.task.data
     path = source_path(spec.source, root=resolved.root)
     if path is None:
-        return Source({"hub": spec.source, "config": spec.config, "revision": spec.revision or _newest(spec.source)}, None)
+        return Source(
+            {"hub": spec.source, "config": spec.config, "revision": spec.revision or newest_revision(spec.source)}, None
+        )
     return Source({name: file_digest(file) for name, file in source_files(path).items()}, str(path))
 
 
@@ -46,20 +48,6 @@ def uses_hub(setup: Setup) -> bool:
         or any(bench.file is None or bench.data is None for bench in setup.benchmarks.values())
         or any(metric.startswith("evaluate:") for metric in task.metrics)
     )
-
-
-def _newest(source: str) -> str:
-    from huggingface_hub import HfApi
-
-    name = source.removeprefix("hub:")
-    try:
-        return str(HfApi().dataset_info(name, timeout=10).sha)
-    except OSError as error:
-        raise UserError(
-            f"hub data set {name} cannot be reached",
-            where="data.source",
-            fix="check the name and the connection, or download it and run with --set data.source=FOLDER",
-        ) from error
 
 
 def _benchmark(name: str, path: Path | None, *, resolved: Resolved) -> Benchmark:
@@ -78,5 +66,7 @@ def _metadata(path: Path) -> dict[str, Any]:
     try:
         content = reader.load(path.read_text("utf-8"))
     except YAMLError as error:
-        raise UserError(f"benchmark file cannot be read: {str(error).splitlines()[0]}", where=str(path), fix="mend the YAML") from error
+        raise UserError(
+            f"benchmark file cannot be read: {str(error).splitlines()[0]}", where=str(path), fix="mend the YAML"
+        ) from error
     return dict(content.get("metadata") or {})

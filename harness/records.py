@@ -37,7 +37,7 @@ class Prediction(Record):
     text: str
     """The answer as generated, special tokens removed."""
     status: Literal["ok", "truncated", "unfinished"]
-    """`truncated`: the prompt did not fit the context, nothing was generated; `unfinished`: stopped at max_new_tokens."""
+    """`truncated`: the prompt did not fit the context, nothing was generated; `unfinished`: cut at max_new_tokens."""
     tokens_in: int
     """Prompt tokens."""
     tokens_out: int

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,6 +90,7 @@ class Store:
         error: str = "",
     ) -> Artifact:
         """Hash every file, write the record last, flush to disk, rename into place."""
+        files = {name: file_digest(path / name) for name in _names(path)}
         record = {
             "key": step.key,
             "stage": step.stage,
@@ -99,13 +99,13 @@ class Store:
             "error": error,
             "inputs": step.inputs,
             "needs": step.needs,
-            "files": {name: file_digest(path / name) for name in _names(path)},
+            "files": files,
             "summary": summary,
             "seconds": round(seconds, 3),
             "provenance": provenance,
         }
         (path / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
-        for name in (*record["files"], RECORD):
+        for name in (*files, RECORD):
             _flush(path / name)
         target = self.root / step.key
         if not (target / RECORD).exists():
@@ -114,11 +114,10 @@ class Store:
             _flush(self.root)
         return self.get(step.key)
 
-    def sweep(self, *, older_than_s: float = 3600.0) -> None:
-        """Remove temporary folders that a killed run left behind."""
+    def sweep(self) -> None:
+        """Remove temporary folders that a killed run left behind; only while no other run is going on."""
         for path in self.root.glob(".*-*.*"):
-            if path.is_dir() and time.time() - path.stat().st_mtime > older_than_s:
-                shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)
 
     def _verify(self, artifact: Artifact) -> Artifact:
         for name, expected in artifact.files.items():

@@ -93,9 +93,7 @@ def _beats(request: JudgeRequest, *, name: str) -> _Claim:
 def _keeps(name: str, bench: Forgetting, *, scope: str) -> _Claim:
     warnings = []
     if len(bench.ft) < FEWEST_FORGETTING_ITEMS:
-        warnings.append(
-            f"{len(bench.ft)} items: below {FEWEST_FORGETTING_ITEMS} a harmless model often fails to pass"
-        )
+        warnings.append(f"{len(bench.ft)} items: below {FEWEST_FORGETTING_ITEMS} a harmless model often fails to pass")
     if scope == "recipe":
         warnings.append("this benchmark was scored for one adapter, so it says nothing about other seeds")
     clusters = None if bench.clusters is None else _codes(bench.clusters)
@@ -157,11 +155,7 @@ def _condition(claim: _Claim, *, alpha: float, count: int) -> Condition:
     if outcome == "unresolved" and not found.refusal:
         needed = items_needed(n, effect=found.effect, margin=claim.margin, se=found.se, alpha=alpha)
     few_draws = alpha < RESAMPLING_LIMIT and found.test in ("t_and_bootstrap", "clustered")
-    extra = (
-        [f"at a level of {alpha:.2g} this resampling test may be unable to prove anything"]
-        if few_draws
-        else []
-    )
+    extra = [f"at a level of {alpha:.2g} this resampling test may be unable to prove anything"] if few_draws else []
     return Condition(
         cond=claim.cond,
         effect=found.effect,
@@ -188,9 +182,7 @@ def _sentence(claim: _Claim, found: Compared, *, outcome: Outcome, needed: int |
         return f"{start} is ruled out ({_p(found.p.p_fail)})."
     if found.refusal:
         return f"{start} cannot be judged: {found.refusal}."
-    advice = (
-        "more items are not expected to help" if needed is None else f"about {needed:,} items would be needed"
-    )
+    advice = "more items are not expected to help" if needed is None else f"about {needed:,} items would be needed"
     return f"{start} is neither proven ({_p(found.p.p_pass)}) nor ruled out ({_p(found.p.p_fail)}); {advice}."
 
 

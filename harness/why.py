@@ -22,7 +22,10 @@ def reason_missing(step: Step, store: Store) -> str:
 
 
 def _gap(step: Step, other: Artifact) -> list[str]:
-    mine, theirs = _leaves({"inputs": step.inputs, "needs": step.needs}), _leaves({"inputs": other.inputs, "needs": other.needs})
+    mine, theirs = (
+        _leaves({"inputs": step.inputs, "needs": step.needs}),
+        _leaves({"inputs": other.inputs, "needs": other.needs}),
+    )
     return [
         f"{name.removeprefix('inputs.')}: {_short(theirs.get(name))} → {_short(mine.get(name))}"
         for name in {**theirs, **mine}

@@ -34,7 +34,9 @@ def main(arguments: list[str]) -> None:
 
 def _answer(executor: InProcess, path: Path, *, channel: TextIO) -> dict[str, Any]:
     try:
-        artifact = executor.execute(read_step(path), progress=lambda done, total: _say(channel, {"progress": [done, total]}))
+        artifact = executor.execute(
+            read_step(path), progress=lambda done, total: _say(channel, {"progress": [done, total]})
+        )
         return {"done": artifact.key}
     except UserError as error:
         return {"user_error": [error.what, error.where, error.fix]}

@@ -32,7 +32,9 @@ def _shipped(names: list[str], *, answers: Sequence[str], references: Sequence[s
 
     with tempfile.TemporaryDirectory() as cache:
         metric = evaluate.load(str(MODULE), cache_dir=cache, keep_in_memory=True)
-        found: dict[str, list[float]] = metric.compute(predictions=list(answers), references=list(references), names=names)
+        found: dict[str, list[float]] = metric.compute(
+            predictions=list(answers), references=list(references), names=names
+        )
     return found
 
 
@@ -44,7 +46,9 @@ def _from_hub(name: str, *, answers: Sequence[str], items: Sequence[Example]) ->
         metric = evaluate.load(name.removeprefix("evaluate:"))
     except (FileNotFoundError, ConnectionError, OSError) as error:
         raise UserError(
-            f"metric {name} cannot be loaded: {str(error).splitlines()[0]}", where="metrics", fix="check its name and the connection"
+            f"metric {name} cannot be loaded: {str(error).splitlines()[0]}",
+            where="metrics",
+            fix="check its name and the connection",
         ) from error
 
     def score(answer: str, item: Example) -> float:
@@ -59,12 +63,15 @@ def _custom(name: str, *, answers: Sequence[str], items: Sequence[Example], task
     file, function = name.split(":")
     spec = importlib.util.spec_from_file_location("task_metrics", (task_dir or Path()) / file)
     if spec is None or spec.loader is None:
-        raise UserError(f"metric {name} cannot be loaded", where=str(task_dir), fix="name a Python file of the task's folder")
+        raise UserError(
+            f"metric {name} cannot be loaded", where=str(task_dir), fix="name a Python file of the task's folder"
+        )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     score: Callable[..., Any] = getattr(module, function)
     return [
-        _checked(score(answer, item.reference, item.input), name=name) for answer, item in zip(answers, items, strict=True)
+        _checked(score(answer, item.reference, item.input), name=name)
+        for answer, item in zip(answers, items, strict=True)
     ]
 
 

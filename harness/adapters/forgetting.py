@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,21 +54,34 @@ def _task(benchmark: str, *, file: Path | None, data: Path | None) -> tuple[Any,
     if file is None:
         manager = TaskManager()
         if benchmark not in manager.all_tasks:
-            raise UserError(f"lm-eval knows no task {benchmark!r}", where="gates.forgetting", fix="see `lm-eval ls tasks`")
+            raise UserError(
+                f"lm-eval knows no task {benchmark!r}", where="gates.forgetting", fix="see `lm-eval ls tasks`"
+            )
         found = manager.load([benchmark])["tasks"]
     else:
-        manager = TaskManager(include_path=str(file.parent), include_defaults=False)
-        config = {"task": benchmark, "dataset_kwargs": {"data_files": {"test": str(data)}}} if data else {"task": benchmark}
-        found = manager.load([config])["tasks"]
+        manager = TaskManager(include_defaults=False)
+        found = _from_file(manager, file=file, data=data)
     name, task = next(iter(found.items()))
     return manager, task, name
+
+
+def _from_file(manager: Any, *, file: Path, data: Path | None) -> Any:
+    """The task of a file, told where its rows lie by a file that includes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        wrapper = Path(folder) / file.name
+        place = {"dataset_kwargs": {"data_files": {"test": str(data)}}} if data else {}
+        # JSON is YAML, and quotes every path rightly.
+        wrapper.write_text(json.dumps({"include": str(file.resolve()), **place}), "utf-8")
+        return manager.load([str(wrapper)])["tasks"]
 
 
 def _accuracy(sample: dict[str, Any], *, benchmark: str) -> float:
     for name in ("acc", "exact_match"):
         if name in sample:
             return float(sample[name])
-    raise UserError(f"benchmark {benchmark} has no acc or exact_match per item", where="gates.forgetting", fix="choose another")
+    raise UserError(
+        f"benchmark {benchmark} has no acc or exact_match per item", where="gates.forgetting", fix="choose another"
+    )
 
 
 def _document_id(document: dict[str, Any]) -> str:

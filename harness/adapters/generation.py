@@ -1,9 +1,13 @@
-"""Turn conversations into greedy answers, in length-sorted batches, through transformers."""
+"""Turn conversations into greedy answers through transformers: sorted by length, the shared beginning read once."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from harness.adapters.language_model import LanguageModel
+
+SHORTEST_PREFIX = 16
+"""A shared beginning shorter than this is not worth a cache of its own."""
 
 
 class Generated(NamedTuple):
@@ -34,10 +38,13 @@ def generated(
     for index, prompt in enumerate(prompts):
         if len(prompt) + max_new_tokens > model.context:
             answers[index] = Generated("", "truncated", len(prompt), 0)
+    prefix = shared_prefix([prompt for index, prompt in enumerate(prompts) if index not in answers])
+    cache = _read(model, prefix) if prefix else None
     order = sorted((i for i in range(len(prompts)) if i not in answers), key=lambda i: (-len(prompts[i]), i))
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
-        answers.update(zip(batch, _batch(model, [prompts[i] for i in batch], limit=max_new_tokens), strict=True))
+        found = _batch(model, [prompts[i] for i in batch], limit=max_new_tokens, prefix=prefix, cache=cache)
+        answers.update(zip(batch, found, strict=True))
         progress(len(answers), len(prompts))
     return [answers[index] for index in range(len(prompts))]
 
@@ -48,12 +55,51 @@ def _token_ids(tokenizer: Any, turns: list[dict[str, str]]) -> list[int]:
     return ids
 
 
-def _batch(model: LanguageModel, prompts: list[list[int]], *, limit: int) -> list[Generated]:
+def shared_prefix(prompts: Sequence[list[int]]) -> list[int]:
+    """Tokens that every prompt begins with, short of any prompt's last one; empty when too few to matter."""
+    if len(prompts) < 2:
+        return []
+    low, high = min(prompts), max(prompts)
+    most = min(map(len, prompts)) - 1
+    length = next((place for place in range(most) if low[place] != high[place]), most)
+    return low[:length] if length >= SHORTEST_PREFIX else []
+
+
+def _read(model: LanguageModel, prefix: list[int]) -> Any:
+    """The key/value cache after the shared beginning, for one sequence."""
+    import torch
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=model.base.config)
+    with torch.inference_mode():
+        ids = torch.tensor([prefix], device=model.base.device)
+        model.active(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return cache
+
+
+def _padded(tokenizer: Any, prompts: list[list[int]], *, prefix: list[int]) -> dict[str, Any]:
+    """Ids and mask [batch, time]: the shared beginning, then padding on the left of each rest."""
+    import torch
+
+    rests = tokenizer.pad({"input_ids": [prompt[len(prefix) :] for prompt in prompts]}, return_tensors="pt")
+    front = torch.tensor([prefix] * len(prompts), dtype=torch.long).reshape(len(prompts), len(prefix))
+    return {
+        "input_ids": torch.cat([front, rests["input_ids"]], dim=1),
+        "attention_mask": torch.cat([torch.ones_like(front), rests["attention_mask"]], dim=1),
+    }
+
+
+def _batch(
+    model: LanguageModel, prompts: list[list[int]], *, limit: int, prefix: list[int], cache: Any
+) -> list[Generated]:
     import torch
 
     tokenizer = model.tokenizer
-    inputs = tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(model.base.device)
+    inputs = {name: value.to(model.base.device) for name, value in _padded(tokenizer, prompts, prefix=prefix).items()}
     stops = _stop_ids(model)
+    if cache is not None:
+        inputs["past_key_values"] = copy.deepcopy(cache)
+        inputs["past_key_values"].batch_repeat_interleave(len(prompts))
     with torch.inference_mode():
         # Greedy whatever the model's own generation settings say: every arm decodes alike.
         output = model.active.generate(
@@ -69,7 +115,10 @@ def _batch(model: LanguageModel, prompts: list[list[int]], *, limit: int) -> lis
             pad_token_id=tokenizer.pad_token_id,
         )
     width = inputs["input_ids"].shape[1]
-    return [_answer(tokenizer, row[width:].tolist(), tokens_in=len(prompt), stops=stops) for row, prompt in zip(output, prompts, strict=True)]
+    return [
+        _answer(tokenizer, row[width:].tolist(), tokens_in=len(prompt), stops=stops)
+        for row, prompt in zip(output, prompts, strict=True)
+    ]
 
 
 def _answer(tokenizer: Any, ids: list[int], *, tokens_in: int, stops: list[int]) -> Generated:

@@ -71,7 +71,11 @@ def _load(identity: dict[str, Any], *, path: str) -> LanguageModel:
 
     disable_progress_bar()
     trust = bool(identity.get("trust_remote_code", False))
-    options: dict[str, Any] = {"dtype": getattr(torch, identity["dtype"]), "trust_remote_code": trust, "use_safetensors": True}
+    options: dict[str, Any] = {
+        "dtype": getattr(torch, identity["dtype"]),
+        "trust_remote_code": trust,
+        "use_safetensors": True,
+    }
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if identity["quantization"] == "nf4":
         options |= {"quantization_config": _nf4(options["dtype"]), "device_map": {"": device}}

@@ -31,7 +31,12 @@ class ModelReference:
 
     def identity(self, *, quantization: str | None = None) -> dict[str, object]:
         """What of it makes a step's key."""
-        found: dict[str, object] = {"name": self.name, "fingerprint": self.fingerprint, "dtype": self.dtype, "quantization": quantization}
+        found: dict[str, object] = {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "dtype": self.dtype,
+            "quantization": quantization,
+        }
         return {**found, "trust_remote_code": True} if self.trust_remote_code else found
 
 
@@ -39,7 +44,11 @@ def resolved_model(spec: ModelSpec, *, root: Path, where: str, say: Callable[[st
     """The folder and fingerprint of a spec's model; converts the sample or downloads from the hub if need be."""
     path = _folder(spec, root=root, where=where, say=say)
     if not list(path.glob("*.safetensors")):
-        raise UserError(f"model {spec.name} has no *.safetensors weights", where=where, fix="save it with save_pretrained; pickled weights are not read")
+        raise UserError(
+            f"model {spec.name} has no *.safetensors weights",
+            where=where,
+            fix="save it with save_pretrained; pickled weights are not read",
+        )
     dtype = auto_dtype() if spec.dtype == "auto" else spec.dtype
     return ModelReference(spec.name, path, _fingerprint(path), dtype, spec.trust_remote_code)
 
@@ -71,12 +80,21 @@ def _folder(spec: ModelSpec, *, root: Path, where: str, say: Callable[[str], Non
 def _downloaded(name: str, revision: str | None, *, where: str) -> Path:
     """The hub's snapshot, from the local cache where the revision is there."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=list(WEIGHTS)))
     except (RepositoryNotFoundError, HFValidationError) as error:
-        raise UserError(f"unknown model {name!r}: the hub has no such model", where=where, fix="check its name, or name a local folder") from error
+        raise UserError(
+            f"unknown model {name!r}: the hub has no such model",
+            where=where,
+            fix="check its name, or name a local folder",
+        ) from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise UserError(
             f"model {name!r} is not in the local cache and the hub cannot be reached",

@@ -11,7 +11,9 @@ def save_state(optimizer: Any, path: Path) -> None:
     from safetensors.torch import save_file
 
     state = optimizer.state_dict()["state"]
-    save_file({f"{index}.{kind}": entry[kind].contiguous() for index, entry in state.items() for kind in KINDS}, str(path))
+    save_file(
+        {f"{index}.{kind}": entry[kind].contiguous() for index, entry in state.items() for kind in KINDS}, str(path)
+    )
 
 
 def load_state(optimizer: Any, path: Path) -> None:

@@ -55,7 +55,9 @@ def _study(
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP) if spec.pruner == "median" else optuna.pruners.NopPruner()
+    pruner = (
+        optuna.pruners.MedianPruner(n_startup_trials=STARTUP) if spec.pruner == "median" else optuna.pruners.NopPruner()
+    )
     study = optuna.create_study(
         direction="maximize", sampler=samplers[spec.sampler](seed=seed), pruner=pruner, storage=storage, study_name=name
     )

@@ -43,7 +43,9 @@ def source_files(path: Path) -> dict[str, Path]:
 
 def _builder(path: Path) -> str:
     if path.suffix not in BUILDERS:
-        raise UserError(f"cannot read {path.suffix or 'a file without ending'}", where=str(path), fix="use JSONL, CSV or Parquet")
+        raise UserError(
+            f"cannot read {path.suffix or 'a file without ending'}", where=str(path), fix="use JSONL, CSV or Parquet"
+        )
     return BUILDERS[path.suffix]
 
 
@@ -59,7 +61,9 @@ def _file_rows(path: Path) -> list[dict[str, Any]]:
         return list(read(str(path), keep_in_memory=True))
     except (DatasetGenerationError, ValueError, OSError) as error:
         cause = error.__cause__ or error
-        raise UserError(f"data cannot be read: {str(cause).splitlines()[0]}", where=str(path), fix="mend the file") from error
+        raise UserError(
+            f"data cannot be read: {str(cause).splitlines()[0]}", where=str(path), fix="mend the file"
+        ) from error
 
 
 def _csv_rows(path: Path) -> list[dict[str, Any]]:
@@ -85,3 +89,18 @@ def _hub_rows(spec: DataSpec) -> dict[str, list[dict[str, Any]]]:
         ) from error
     found = {SPLIT_NAMES[split]: list(rows) for split, rows in loaded.items() if split in SPLIT_NAMES}
     return found if "test" in found else {"all": [row for rows in found.values() for row in rows]}
+
+
+def newest_revision(source: str) -> str:
+    """The commit that a hub data set is at now."""
+    from huggingface_hub import HfApi
+
+    name = source.removeprefix("hub:")
+    try:
+        return str(HfApi().dataset_info(name, timeout=10).sha)
+    except OSError as error:
+        raise UserError(
+            f"hub data set {name} cannot be reached",
+            where="data.source",
+            fix="check the name and the connection, or download it and run with --set data.source=FOLDER",
+        ) from error

@@ -164,10 +164,14 @@ def _watcher(progress: Callable[[int, int], None]) -> Any:
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             progress(state.global_step, state.max_steps)
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        def on_log(
+            self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+        ) -> None:
             for name in ("loss", "grad_norm"):
                 if logs and not math.isfinite(float(logs.get(name, 0.0))):
-                    raise TrainingFailed(f"{name} became {logs[name]} at step {state.global_step}: the learning rate is too high")
+                    raise TrainingFailed(
+                        f"{name} became {logs[name]} at step {state.global_step}: the learning rate is too high"
+                    )
 
     return Watcher()
 
@@ -177,7 +181,12 @@ def _outcome(
 ) -> EpochOutcome:
     steps = [entry for entry in trainer.state.log_history if "loss" in entry]
     log = [
-        {"step": entry["step"], "loss": float(entry["loss"]), "learning_rate": float(entry["learning_rate"]), "grad_norm": float(entry["grad_norm"])}
+        {
+            "step": entry["step"],
+            "loss": float(entry["loss"]),
+            "learning_rate": float(entry["learning_rate"]),
+            "grad_norm": float(entry["grad_norm"]),
+        }
         for entry in steps
     ]
     longest = inputs["settings"]["max_length"]

@@ -14,9 +14,14 @@ app = typer.Typer(
     epilog="Start with:  harness check experiments/quickstart.yaml",
 )
 
-Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="An experiment, e.g. experiments/quickstart.yaml.", show_default=False)]
+Spec = Annotated[
+    Path, typer.Argument(metavar="SPEC", help="An experiment, e.g. experiments/quickstart.yaml.", show_default=False)
+]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the spec, e.g. --set search.trials=8. May be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Replace a value of the spec, e.g. --set search.trials=8. May be repeated."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 
@@ -54,7 +59,9 @@ def check(spec: Spec, set: Set = None, json: Json = False) -> int:
 def plan(
     spec: Spec,
     set: Set = None,
-    why: Annotated[bool, typer.Option("--why", help="Name the field that makes each missing step differ from a finished one.")] = False,
+    why: Annotated[
+        bool, typer.Option("--why", help="Name the field that makes each missing step differ from a finished one.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Show which steps are finished and which would run."""
@@ -81,7 +88,10 @@ def search(spec: Spec, set: Set = None, json: Json = False) -> int:
 
 @app.command(epilog="Example:  harness judge scores.json --json")
 def judge(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Per-item scores as JSON; - reads standard input.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Per-item scores as JSON; - reads standard input.", show_default=False),
+    ],
     json: Json = False,
 ) -> int:
     """The verdict on per-item scores that came from any tool.
@@ -96,7 +106,9 @@ def judge(
 
 @app.command(epilog="Example:  harness report experiments/quickstart.yaml")
 def report(
-    target: Annotated[str, typer.Argument(metavar="SPEC|RUN", help="A spec, or a run from `harness runs`.", show_default=False)],
+    target: Annotated[
+        str, typer.Argument(metavar="SPEC|RUN", help="A spec, or a run from `harness runs`.", show_default=False)
+    ],
     set: Set = None,
     json: Json = False,
 ) -> int:

@@ -24,13 +24,16 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     resolved = load_experiment(spec, overrides=overrides)
     setup = prepared(resolved, say=say)
     audit = audited(resolved.task.data, path=setup.source.path)
-    sizes = Sizes(*(audit.sizes[name] for name in ("train", "validation", "test")), audit.input_characters, audit.reference_characters)
+    train, validation, test = (audit.sizes[name] for name in ("train", "validation", "test"))
+    sizes = Sizes(train, validation, test, audit.input_characters, audit.reference_characters)
     weights = model_bytes(setup.model.path)
     found = {
         "experiment": resolved.name,
         "model": {"name": setup.model.name, "fingerprint": setup.model.fingerprint},
         "data": audit.model_dump(),
-        "seconds": {row.title: round(row.count * row.seconds) for row in expected_work(setup, sizes=sizes, weight_bytes=weights)},
+        "seconds": {
+            row.title: round(row.count * row.seconds) for row in expected_work(setup, sizes=sizes, weight_bytes=weights)
+        },
         "peak_bytes": peak_bytes(setup, sizes=sizes, weight_bytes=weights),
         "memory_bytes": machine_bytes(),
     }
@@ -55,7 +58,10 @@ def _show(setup: Setup, audit: Audit, found: dict[str, Any]) -> None:
     for line in audit.remarks:
         out.print(f"         {line}", markup=False)
     total = sum(found["seconds"].values())
-    out.print(f"time     about {minutes(total)} in all on a machine like the one the estimate was made on (2 cores)", markup=False)
+    out.print(
+        f"time     about {minutes(total)} in all on a machine like the one the estimate was made on (2 cores)",
+        markup=False,
+    )
     for title, seconds in found["seconds"].items():
         out.print(f"         {minutes(seconds):>8}  {title}", markup=False)
     peak, memory = found["peak_bytes"] / 1e9, found["memory_bytes"] / 1e9

@@ -5,7 +5,15 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from harness.cli.consoles import err, minutes, say
 from harness.estimate import Sizes, Work, planned_sizes, remaining_seconds
@@ -19,22 +27,35 @@ LIGHT = ("score", "lock", "data", "testset", "judge")
 class RunDisplay:
     """Implements the runner's `Display` on stderr."""
 
-    def __init__(
-        self, finished: Callable[[str], Artifact | None], *, work: Callable[[Sizes], list[Work]]
-    ) -> None:
+    def __init__(self, finished: Callable[[str], Artifact | None], *, work: Callable[[Sizes], list[Work]]) -> None:
         self._finished, self._expected = finished, work
         self._work: list[Work] = []
         self._left, self._since = 0.0, time.monotonic()
         self._step: Step | None = None
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), MofNCompleteColumn())
-        self._bars = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[left]}"), console=err, transient=True, disable=not err.is_terminal)
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+        )
+        self._bars = Progress(
+            *columns,
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
         self._bar = self._bars.add_task("starting", total=None, left="")
 
     def __enter__(self) -> Self:
         self._bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bars.stop()
 
     def planned(self, current: Plan) -> None:
@@ -51,6 +72,8 @@ class RunDisplay:
     def started(self, step: Step) -> None:
         """A step begins."""
         self._step = step
+        if not err.is_terminal and step.stage not in LIGHT:
+            say(f"… {step.title}{self._plain_left()}")
         self._bars.reset(self._bar, total=None, description=step.title, left=self._left_text())
 
     def advanced(self, done: int, total: int) -> None:
@@ -63,14 +86,14 @@ class RunDisplay:
         if artifact.status == "failed":
             say(f"✗ {title}: {artifact.error}")
         elif artifact.stage not in LIGHT:
-            say(f"✓ {title}  {_result(artifact)}{minutes(artifact.seconds)}{self._plain_left()}")
+            say(f"✓ {title}  {_result(artifact)}{minutes(artifact.seconds)}")
         elif artifact.stage == "score":
             name, value = next(iter(artifact.summary["mean"].items()))
             say(f"  {title.removeprefix('score ')}: {name} {value:.3f}")
 
     def _left_text(self) -> str:
         left = self._left - (time.monotonic() - self._since)
-        return f"· about {minutes(max(left, 5))} in all" if self._left else ""
+        return f"· about {minutes(max(left, 5))} left" if self._left else ""
 
     def _plain_left(self) -> str:
         return "" if err.is_terminal else f"  {self._left_text()}"

@@ -28,7 +28,9 @@ def _text(file: Path) -> str:
     try:
         return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
     except OSError as error:
-        raise UserError(f"cannot be read ({error.strerror})", where=str(file), fix="name a JSON file, or - for standard input") from None
+        raise UserError(
+            f"cannot be read ({error.strerror})", where=str(file), fix="name a JSON file, or - for standard input"
+        ) from None
     except UnicodeDecodeError as error:
         raise UserError(f"is not UTF-8 (byte {error.start})", where=str(file), fix="save it as UTF-8") from None
 

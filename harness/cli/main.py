@@ -14,18 +14,20 @@ def main() -> None:
 
 def status(arguments: list[str]) -> int:
     """The exit status of one command line."""
-    import click
+    import typer
 
     from harness.cli.app import app
     from harness.errors import UserError
 
+    # typer carries its own click; its error classes are reached through the one it exports.
+    usage_error = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
         result = app(arguments, standalone_mode=False, prog_name="harness")
         return result if isinstance(result, int) else 0
-    except click.exceptions.Abort:
+    except typer.Abort:
         return _interrupted()
-    except click.ClickException as error:
-        error.show()
+    except usage_error as error:
+        error.show()  # type: ignore[attr-defined]
         return 2
     except UserError as error:
         print(error, file=sys.stderr)
@@ -34,11 +36,14 @@ def status(arguments: list[str]) -> int:
         return _interrupted()
     except BrokenPipeError:
         # The reader of our output went away (`harness runs | head`): not a failure.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0
     except Exception:
         traceback.print_exc()
-        print("This is a bug in the harness. Finished steps are kept; the same command goes on from there.", file=sys.stderr)
+        print(
+            "This is a bug in the harness. Finished steps are kept; the same command goes on from there.",
+            file=sys.stderr,
+        )
         return 1
 
 

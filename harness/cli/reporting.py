@@ -28,7 +28,11 @@ def report_command(target: str, *, overrides: list[str], json: bool) -> int:
         setup, store = prepared(resolved, say=say), Store(resolved.root / STATE / "store")
         finished = plan(setup, finished=store.find)
         if not finished.done:
-            raise UserError(f"the run is not finished: {len(finished.missing)} or more steps are missing", where=target, fix=f"harness run {target}")
+            raise UserError(
+                f"the run is not finished: {len(finished.missing)} or more steps are missing",
+                where=target,
+                fix=f"harness run {target}",
+            )
         return STATUS[shown_report(setup, finished=finished, store=store, json=json).verdict]
     found = stored_report(target)
     _show(found, folder=write_report(found, root=Path.cwd()), json=json)
@@ -91,7 +95,9 @@ def stored_report(name: str) -> Report:
     try:
         return Report.model_validate_json(path.read_text("utf-8"))
     except ValidationError as error:
-        raise UserError("is not a report of this version of the harness", where=str(path), fix="run its experiment again") from error
+        raise UserError(
+            "is not a report of this version of the harness", where=str(path), fix="run its experiment again"
+        ) from error
 
 
 def runs_command(*, json: bool) -> int:
@@ -107,7 +113,9 @@ def runs_command(*, json: bool) -> int:
     table = Table("run", "verdict", "task", "model", "tuned", "best prompt")
     for name, report in reports:
         row = _row(report)
-        table.add_row(name, report.verdict, report.task, report.model.replace("[", "\\["), row["tuned"], row["best_prompt"])
+        table.add_row(
+            name, report.verdict, report.task, report.model.replace("[", "\\["), row["tuned"], row["best_prompt"]
+        )
     out.print(table)
     return 0
 
@@ -139,7 +147,9 @@ def compare_command(a: str, b: str, *, json: bool) -> int:
         return 0
     table = Table("", a.replace("[", "\\["), b.replace("[", "\\["))
     for name, (left, right) in {**rows, **specs}.items():
-        table.add_row(name, str(left).replace("[", "\\["), str(right).replace("[", "\\["), style="" if left == right else "bold")
+        table.add_row(
+            name, str(left).replace("[", "\\["), str(right).replace("[", "\\["), style="" if left == right else "bold"
+        )
     out.print(table)
     if rows["test set"][0] != rows["test set"][1]:
         out.print("The two were tested on different items: their scores cannot be compared item by item.", markup=False)

@@ -36,16 +36,24 @@ def baselines_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     """Prompts on validation."""
     setup, _, finished = _reached(spec, overrides=overrides, goal="baselines")
     rows = [
-        {"arm": scored.arm.name, "validation": scored.scores.summary["mean"], "champion": scored in family_champions(setup, finished.baselines).values()}
+        {
+            "arm": scored.arm.name,
+            "validation": scored.scores.summary["mean"],
+            "champion": scored in family_champions(setup, finished.baselines).values(),
+        }
         for scored in finished.baselines
     ]
     if json:
         print_json({"experiment": setup.resolved.name, "metric": setup.metric, "baselines": rows})
         return 0
-    table = Table("arm", *setup.resolved.task.metrics, "asks with", title="Prompts on validation (● stands for its family)")
+    table = Table(
+        "arm", *setup.resolved.task.metrics, "asks with", title="Prompts on validation (● stands for its family)"
+    )
     for row, scored in zip(rows, finished.baselines, strict=True):
         name = f"{'●' if row['champion'] else ' '} {scored.arm.name}"
-        table.add_row(name, *(f"{value:.3f}" for value in scored.scores.summary["mean"].values()), _plain(scored.arm.description))
+        table.add_row(
+            name, *(f"{value:.3f}" for value in scored.scores.summary["mean"].values()), _plain(scored.arm.description)
+        )
     out.print(table)
     return 0
 
@@ -58,11 +66,26 @@ def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         print_json({"experiment": setup.resolved.name, "metric": setup.metric, "trials": trials})
         return 0
     best_prompt = max(float(scored.scores.summary["mean"][setup.metric]) for scored in finished.baselines)
-    table = Table("trial", "rank", "lr", "epochs", "status", setup.metric, title=f"Trials on validation; the best prompt has {best_prompt:.3f}")
+    table = Table(
+        "trial",
+        "rank",
+        "lr",
+        "epochs",
+        "status",
+        setup.metric,
+        title=f"Trials on validation; the best prompt has {best_prompt:.3f}",
+    )
     for trial in finished.trials:
         value = "" if trial.value is None else f"{trial.value:.3f} (epoch {trial.best_epoch})"
         params = trial.params
-        table.add_row(str(trial.number), str(params["rank"]), f"{params['learning_rate']:.3g}", str(params["epochs"]), trial.status, value)
+        table.add_row(
+            str(trial.number),
+            str(params["rank"]),
+            f"{params['learning_rate']:.3g}",
+            str(params["epochs"]),
+            trial.status,
+            value,
+        )
     out.print(table)
     return 0
 
@@ -81,7 +104,9 @@ def _reached(spec: Path, *, overrides: list[str], goal: Goal) -> tuple[Setup, St
         store.sweep()
         weights = model_bytes(setup.model.path)
         with (
-            RunDisplay(store.find, work=lambda sizes: expected_work(setup, sizes=sizes, weight_bytes=weights)) as display,
+            RunDisplay(
+                store.find, work=lambda sizes: expected_work(setup, sizes=sizes, weight_bytes=weights)
+            ) as display,
             LocalWorker(store, folder=folder, offline=not uses_hub(setup)) as worker,
         ):
             finished = run_to_goal(setup, store=store, executor=worker, display=display, goal=goal)
@@ -107,7 +132,9 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError("another run is going on in this workspace", where=str(folder / "run.lock"), fix="wait for it, or stop it") from None
+        raise UserError(
+            "another run is going on in this workspace", where=str(folder / "run.lock"), fix="wait for it, or stop it"
+        ) from None
     try:
         yield
     finally:

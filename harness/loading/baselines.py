@@ -15,9 +15,7 @@ FOLDER = "baselines"
 FIRST_RANK = 3
 
 
-def loaded_families(
-    names: Sequence[str], *, root: Path, places: Places
-) -> tuple[list[BaselineSpec], list[Problem]]:
+def loaded_families(names: Sequence[str], *, root: Path, places: Places) -> tuple[list[BaselineSpec], list[Problem]]:
     """Every family that loads, and every mistake in the others; `places` are the experiment's."""
     families: list[BaselineSpec] = []
     problems: list[Problem] = []

@@ -7,7 +7,7 @@ from typing import Any
 from harness.errors import SpecErrors, UserError
 from harness.loading.places import Override, Problem, override_place
 from harness.loading.positions import parsed
-from harness.loading.words import KeyPath, dotted, shown
+from harness.loading.words import KeyPath, clipped, dotted, shown
 
 # A key that holds dots is quoted: gates.metrics."metrics.py:concise".floor=0.2
 _KEY = r'(?:"[^"]+"|[^".=\s]+)'
@@ -77,7 +77,7 @@ def _replaced(data: Any, setting: Override, *, done: KeyPath, shorthand: Mapping
         data = {shorthand[done]: data}
     if isinstance(data, list):
         if not isinstance(key, int) or key >= len(data):
-            what = f"{dotted(done)} is a list of {len(data)}; it has no item {key}"
+            what = f"{dotted(done)} is a list of {len(data)}; it has no item {clipped(str(key))}"
             raise UserError(what, fix=_items(done, data))
         item = _replaced(data[key], setting, done=here, shorthand=shorthand)
         return [*data[:key], item, *data[key + 1 :]]

@@ -102,9 +102,7 @@ def _depth_exceeded(text: str) -> str:
 
 
 def _too_deep(where: str) -> UserError:
-    return UserError(
-        f"nested deeper than {DEEPEST} levels", where=where, fix="remove brackets or indentation"
-    )
+    return UserError(f"nested deeper than {DEEPEST} levels", where=where, fix="remove brackets or indentation")
 
 
 def _position(node: Node) -> Position:

@@ -97,9 +97,7 @@ class TaskFiles:
             yield self.places.problem(("engineered",), what, fix=fix)
             return
         if "{input}" not in text:
-            yield self._in_prompt(
-                text, 0, "the prompt lacks {input}", fix="put {input} where the item belongs"
-            )
+            yield self._in_prompt(text, 0, "the prompt lacks {input}", fix="put {input} where the item belongs")
         for match in _unknown(text):
             what = f"unknown placeholder {match[0]}"
             yield self._in_prompt(text, match.start(), what, fix=_placeholder_fix(match[1]))

@@ -126,9 +126,7 @@ def _blamed(problem: Problem, wrong: set[str | int]) -> bool:
     return in_experiment and bool(problem.path) and problem.path[0] in wrong
 
 
-def _task(
-    name: str, data: dict[str, Any], *, root: Path, places: Places
-) -> tuple[TaskFiles | None, list[Problem]]:
+def _task(name: str, data: dict[str, Any], *, root: Path, places: Places) -> tuple[TaskFiles | None, list[Problem]]:
     known = sorted(file.parent.name for file in (root / "tasks").glob("*/task.yaml"))
     if name not in known:
         fix = did_you_mean(name, known, kind="tasks")

@@ -25,7 +25,11 @@ class PromptArm:
 
 def prompt_arms(resolved: Resolved, *, labels: list[str]) -> list[PromptArm]:
     """Every configuration of every family, in the order of the spec."""
-    return [_arm(family, variant, resolved=resolved, labels=labels) for family in resolved.families for variant in family.variants]
+    return [
+        _arm(family, variant, resolved=resolved, labels=labels)
+        for family in resolved.families
+        for variant in family.variants
+    ]
 
 
 def plain_prompt(task: TaskSpec, *, labels: list[str]) -> PromptConfig:
@@ -40,7 +44,11 @@ def _arm(family: BaselineSpec, variant: VariantSpec, *, resolved: Resolved, labe
         return PromptArm(name, family.family, "trivial", f"rule: {variant.rule}", variant.rule, None)
     prompt = _prompt(variant, resolved=resolved, labels=labels)
     shown = " ".join(prompt.template.split())
-    words = [f"{variant.shots} shots" if variant.shots else "", "system message" if variant.system else "", f"“{shown[:90]}…”" if len(shown) > 90 else f"“{shown}”"]
+    words = [
+        f"{variant.shots} shots" if variant.shots else "",
+        "system message" if variant.system else "",
+        f"“{shown[:90]}…”" if len(shown) > 90 else f"“{shown}”",
+    ]
     return PromptArm(name, family.family, "prompt", ", ".join(filter(None, words)), None, prompt)
 
 

@@ -22,7 +22,9 @@ def data_step(setup: Setup) -> Step:
 
 def testset_step(setup: Setup, *, data: str) -> Step:
     """The test items, apart from all that selects."""
-    return Step("testset", _data_inputs(setup), needs={"data": data}, local={"path": setup.source.path}, title="seal test set")
+    return Step(
+        "testset", _data_inputs(setup), needs={"data": data}, local={"path": setup.source.path}, title="seal test set"
+    )
 
 
 def _data_inputs(setup: Setup) -> dict[str, Any]:
@@ -79,7 +81,14 @@ def score_step(setup: Setup, *, split: str, labels: list[str], needs: dict[str, 
 
 
 def epoch_step(
-    setup: Setup, *, number: int, params: dict[str, Any], epoch: int, prompt: PromptConfig, data: str, previous: str | None
+    setup: Setup,
+    *,
+    number: int,
+    params: dict[str, Any],
+    epoch: int,
+    prompt: PromptConfig,
+    data: str,
+    previous: str | None,
 ) -> Step:
     """One epoch of one trial, from the epoch before it."""
     search = setup.resolved.experiment.search
@@ -87,7 +96,9 @@ def epoch_step(
         "model": setup.model.identity(quantization=_quantization(setup)),
         "method": search.method,
         "prompt": prompt.model_dump(),
-        "params": {key: params[key] for key in ("rank", "alpha", "learning_rate", "epochs", "dropout", "target_modules")},
+        "params": {
+            key: params[key] for key in ("rank", "alpha", "learning_rate", "epochs", "dropout", "target_modules")
+        },
         "settings": {name: getattr(search, name) for name in SETTINGS},
         "seed": search.seed,
         "epoch": epoch,
@@ -149,5 +160,3 @@ def _gates(setup: Setup) -> list[dict[str, Any]]:
 
 def _quantization(setup: Setup) -> str | None:
     return "nf4" if setup.resolved.experiment.search.method == "qlora" else None
-
-

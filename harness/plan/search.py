@@ -21,7 +21,9 @@ def planned_trials(
         if spec.budget_minutes is not None and spent >= 60 * spec.budget_minutes:
             break
         params = setup.sampler.suggested(spec, history=history, number=number, metric=setup.metric)
-        trial, seconds = _advanced(setup, desk, number=number, params=params, prompt=prompt, data=data, labels=labels, history=history)
+        trial, seconds = _advanced(
+            setup, desk, number=number, params=params, prompt=prompt, data=data, labels=labels, history=history
+        )
         desk.trials = [*history, trial]
         if trial.status == "running":
             return None
@@ -45,18 +47,30 @@ def _advanced(
     trial = Trial(number=number, params=params, status="running", epochs=[])
     spec, previous, seconds = setup.resolved.experiment.search, None, 0.0
     for epoch in range(1, params["epochs"] + 1):
-        step = build.epoch_step(setup, number=number, params=params, epoch=epoch, prompt=prompt, data=data.key, previous=previous)
+        step = build.epoch_step(
+            setup, number=number, params=params, epoch=epoch, prompt=prompt, data=data.key, previous=previous
+        )
         trained = desk.want(step)
         if trained is None:
             return trial, seconds
         seconds += trained.seconds
         if trained.status == "failed":
             return trial.model_copy(update={"status": "failed", "error": trained.error}), seconds
-        scores = _validated(setup, desk, prompt=prompt, data=data, labels=labels, adapter=trained, title=f"trial {number}, epoch {epoch}")
+        scores = _validated(
+            setup,
+            desk,
+            prompt=prompt,
+            data=data,
+            labels=labels,
+            adapter=trained,
+            title=f"trial {number}, epoch {epoch}",
+        )
         if scores is None:
             return trial, seconds
         trial = with_epoch(trial, trained=trained, scores=scores, metric=setup.metric)
-        if epoch < params["epochs"] and setup.sampler.should_stop(spec, history=history, running=trial, metric=setup.metric):
+        if epoch < params["epochs"] and setup.sampler.should_stop(
+            spec, history=history, running=trial, metric=setup.metric
+        ):
             return trial.model_copy(update={"status": "pruned"}), seconds
         previous = trained.key
     return trial.model_copy(update={"status": "complete"}), seconds
@@ -67,7 +81,9 @@ def _validated(
 ) -> Artifact | None:
     """Scores of generated validation output of one epoch's adapter."""
     needs = {"data": data.key, "adapter": adapter.key}
-    answers = desk.want(build.tuned_answer_step(setup, prompt, split="validation", needs=needs, title=f"validate {title}"))
+    answers = desk.want(
+        build.tuned_answer_step(setup, prompt, split="validation", needs=needs, title=f"validate {title}")
+    )
     if answers is None:
         return None
     needs = {"data": data.key, "predictions": answers.key}

@@ -25,9 +25,7 @@ class Model(Protocol):
 class Sampler(Protocol):
     """Proposes trials and stops them, from finished trials alone."""
 
-    def suggested(
-        self, spec: SearchSpec, *, history: Sequence[Trial], number: int, metric: str
-    ) -> dict[str, Any]: ...
+    def suggested(self, spec: SearchSpec, *, history: Sequence[Trial], number: int, metric: str) -> dict[str, Any]: ...
     def should_stop(self, spec: SearchSpec, *, history: Sequence[Trial], running: Trial, metric: str) -> bool: ...
 
 

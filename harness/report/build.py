@@ -1,11 +1,10 @@
 """Turn a finished plan into one `Report`: all arithmetic is done here, renderers only format it."""
 
-from typing import Any
+from typing import Any, Literal
 
 from harness.jsonl import read_lines, read_rows
 from harness.metrics import metric_info
 from harness.plan import Plan, ScoredArm
-from harness.plan.search import champion
 from harness.plan.setup import Setup
 from harness.records import (
     Answer,
@@ -20,6 +19,7 @@ from harness.records import (
     Report,
     ShownExample,
     Trial,
+    Verdict,
 )
 from harness.report import tables
 from harness.report.caveats import headline, warnings
@@ -30,17 +30,20 @@ NO_TRIAL = "Every trial of the search failed, so there is no fine-tuned model to
 
 def build(setup: Setup, *, finished: Plan, store: Store) -> Report:
     """The report of a plan that reached its verdict."""
-    assert finished.data is not None and finished.testset is not None
+    assert finished.data is not None
+    assert finished.testset is not None
     task, experiment = setup.resolved.task, setup.resolved.experiment
     judged = finished.judgement.summary if finished.judgement else None
     conditions = [_condition(row) for row in judged["conditions"]] if judged else []
     frame = tables.score_frame({scored.arm.name: scored.scores.path for scored in _tested(finished)})
     best = _best_prompt(finished, metric=setup.metric)
-    verdict = judged["verdict"] if judged else "INCONCLUSIVE"
+    verdict: Verdict = judged["verdict"] if judged else "INCONCLUSIVE"
     return Report(
         experiment=setup.resolved.name,
         verdict=verdict,
-        headline=headline(verdict, metric=metric_info(setup.metric).title, tuned=finished.tuned, best=best, key=setup.metric),
+        headline=headline(
+            verdict, metric=metric_info(setup.metric).title, tuned=finished.tuned, best=best, key=setup.metric
+        ),
         reasons=judged["reasons"] if judged else [NO_TRIAL],
         task=task.name,
         task_description=task.description,
@@ -84,7 +87,9 @@ def _leaderboard(finished: Plan, *, frame: Any, metric: str, store: Store) -> li
     bounds = tables.intervals(frame, metric=metric)
     tested = {scored.arm.name: scored for scored in finished.tested.values()}
     rows = [_prompt_row(scored, tested=tested.get(scored.arm.name), bounds=bounds) for scored in finished.baselines]
-    rows += [_trial_row(trial, finished=finished, bounds=bounds) for trial in finished.trials if trial.value is not None]
+    rows += [
+        _trial_row(trial, finished=finished, bounds=bounds) for trial in finished.trials if trial.value is not None
+    ]
     return sorted(
         rows,
         key=lambda row: (row.test is None, -(row.test or row.validation)[metric], -row.validation[metric], row.arm),
@@ -116,7 +121,8 @@ def _trial_row(trial: Trial, *, finished: Plan, bounds: dict[str, tuple[float, f
         arm=name,
         family="tuned",
         kind="tuned",
-        description=f"rank {params['rank']}, lr {params['learning_rate']:.3g}, epoch {trial.best_epoch} of {params['epochs']}",
+        description=f"rank {params['rank']}, lr {params['learning_rate']:.3g}, "
+        f"epoch {trial.best_epoch} of {params['epochs']}",
         champion=mine is not None,
         validation=trial.epochs[(trial.best_epoch or 1) - 1].validation,
         test=mine.scores.summary["mean"] if mine else None,
@@ -147,25 +153,39 @@ def _effort(finished: Plan, *, store: Store) -> list[Effort]:
         if found and (found.stage == "train" or ("adapter" in found.needs and found.inputs["split"] == "validation"))
     ]
     tuned = tables.totals(tuning, fields=fields)
-    counts = {"prompting": len(finished.baselines), "tuning": len(finished.trials)}
     return [
-        Effort(side=side, configurations=counts[side], tokens_in=sums["tokens_in"], tokens_out=sums["tokens_out"], tokens_trained=sums["tokens"])  # type: ignore[arg-type]
-        for side, sums in (("prompting", prompts), ("tuning", tuned))
+        _side("prompting", configurations=len(finished.baselines), sums=prompts),
+        _side("tuning", configurations=len(finished.trials), sums=tuned),
     ]
+
+
+def _side(side: Literal["prompting", "tuning"], *, configurations: int, sums: dict[str, int]) -> Effort:
+    return Effort(
+        side=side,
+        configurations=configurations,
+        tokens_in=sums["tokens_in"],
+        tokens_out=sums["tokens_out"],
+        tokens_trained=sums["tokens"],
+    )
 
 
 def _forgetting(setup: Setup, finished: Plan) -> list[Forgetting]:
     margins = {gate.benchmark: gate.margin for gate in setup.resolved.experiment.gates.forgetting}
     return [
         Forgetting(
-            benchmark=name, n=base.summary["n"], base=base.summary["acc"], tuned=tuned.summary["acc"], margin=margins[name]
+            benchmark=name,
+            n=base.summary["n"],
+            base=base.summary["acc"],
+            tuned=tuned.summary["acc"],
+            margin=margins[name],
         )
         for name, (base, tuned) in finished.forgetting.items()
     ]
 
 
 def _data(setup: Setup, finished: Plan) -> DataSummary:
-    assert finished.data is not None and finished.testset is not None
+    assert finished.data is not None
+    assert finished.testset is not None
     data, test = finished.data.summary, finished.testset.summary
     return DataSummary(
         source=setup.resolved.task.data.source,

@@ -5,10 +5,11 @@ from typing import Any
 from harness.plan import Plan, ScoredArm
 from harness.plan.setup import Setup
 
+GAP = "{tuned} scores {gain} on {metric} than the best prompt, {best}"
 NEXT = {
-    "FINE_TUNE": "Fine-tune: {tuned} scores {gain} on {metric} than the best prompt ({best}), and every gate is proven.",
-    "PROMPT": "Keep prompting: a gate that fine-tuning had to pass is ruled out. {tuned} scores {gain} on {metric} than {best}.",
-    "INCONCLUSIVE": "Not settled, so keep prompting for now. {tuned} scores {gain} on {metric} than {best}, but not every gate is proven.",
+    "FINE_TUNE": f"Fine-tune: {GAP}, and every gate is proven.",
+    "PROMPT": f"Keep prompting: a gate is ruled out. {GAP}.",
+    "INCONCLUSIVE": f"Not settled, so keep prompting for now: {GAP}, but not every gate is proven.",
 }
 
 
@@ -33,7 +34,8 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None) -> 
 
 
 def _data_warnings(finished: Plan) -> list[str]:
-    assert finished.data is not None and finished.testset is not None
+    assert finished.data is not None
+    assert finished.testset is not None
     found = []
     if count := finished.testset.summary["duplicates_total"]:
         found.append(f"{count} inputs occur in more than one split: scores on them may be flattering.")
@@ -48,9 +50,12 @@ def _answer_warnings(finished: Plan) -> list[str]:
     for scored in arms:
         answers = scored.answers.summary
         if cut := answers["truncated"]:
-            found.append(f"{scored.arm.name}: {len(cut)} prompts did not fit the context and count as wrong ({', '.join(cut[:3])}).")
+            shown = ", ".join(cut[:3])
+            found.append(f"{scored.arm.name}: {len(cut)} prompts exceed the context and count as wrong ({shown}).")
         if answers["unfinished"] > 0.2 * answers["items"]:
-            found.append(f"{scored.arm.name}: {answers['unfinished']} of {answers['items']} answers hit max_new_tokens.")
+            found.append(
+                f"{scored.arm.name}: {answers['unfinished']} of {answers['items']} answers hit max_new_tokens."
+            )
     return found
 
 

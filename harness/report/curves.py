@@ -75,9 +75,7 @@ def _grid(down: Scale, across: Scale, *, last: int) -> list[Markup]:
     ]
     epochs = sorted({max(1, round(tick)) for tick in ticks(1, last, about=8)} | {1, last})
     labels = [
-        element(
-            "text", str(epoch), class_="tick", x=across.across(epoch), y=BOTTOM + 18, text_anchor="middle"
-        )
+        element("text", str(epoch), class_="tick", x=across.across(epoch), y=BOTTOM + 18, text_anchor="middle")
         for epoch in epochs
     ]
     name = element("text", "epoch", class_="tick", x="49.5%", y=BOTTOM + 35, text_anchor="middle")

@@ -64,16 +64,14 @@ def _top(report: Report) -> Iterator[str]:
     yield "\n".join(f"- {inline(reason)}" for reason in report.reasons)
     yield (
         f"Task {name(report.task)}: {inline(report.task_description)} Model {name(report.model)}, tuned with "
-        f"{name(report.method)}. Scores are {name(report.metric)} in points (score × 100). FINE_TUNE may be wrong "
-        f"{formats.points(report.alpha)} % of the time at most."
+        f"{name(report.method)}. Scores are {name(report.metric)} in points (score × 100). FINE_TUNE may be "
+        f"wrong {formats.points(report.alpha)} % of the time at most."
     )
 
 
 def _warnings(report: Report) -> Iterator[str]:
     if report.warnings:
-        yield "\n".join(
-            ["> **Before you decide**", ">", *(f"> - {inline(text)}" for text in report.warnings)]
-        )
+        yield "\n".join(["> **Before you decide**", ">", *(f"> - {inline(text)}" for text in report.warnings)])
 
 
 def _conditions(report: Report) -> Iterator[str]:

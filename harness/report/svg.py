@@ -35,7 +35,7 @@ def element(name: str, *children: str, **attributes: object) -> Markup:
     pairs = [(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items()]
     written = Markup("").join(Markup(' {}="{}"').format(key, _text(value)) for key, value in pairs)
     inner = Markup("").join(_text(child) for child in children)
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), written, inner)
+    return Markup("<{0}{1}>{2}</{0}>").format(name, written, inner)
 
 
 def picture(*children: str, height: int, title: str, description: str = "", class_: str = "plot") -> Markup:

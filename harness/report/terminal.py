@@ -36,9 +36,7 @@ def _verdict(report: Report) -> Panel:
         body.append(f"\n- {reason}", style="not bold")
     title = Text(report.verdict, style=f"bold {colour}")
     where = Text(shortened(report.experiment, limit=60), style="dim")
-    return Panel(
-        body, title=title, title_align="left", subtitle=where, subtitle_align="right", border_style=colour
-    )
+    return Panel(body, title=title, title_align="left", subtitle=where, subtitle_align="right", border_style=colour)
 
 
 def _conditions(report: Report) -> list[RenderableType]:
@@ -48,9 +46,7 @@ def _conditions(report: Report) -> list[RenderableType]:
     table = _table(["Had to be proven", "outcome"], heads, gap=1)
     for condition in report.conditions:
         table.add_row(*_condition_row(condition, deciding=report.metric))
-    needed = ", ".join(
-        f"{formats.count(c.n_needed)} for {c.name}" for c in report.conditions if c.n_needed is not None
-    )
+    needed = ", ".join(f"{formats.count(c.n_needed)} for {c.name}" for c in report.conditions if c.n_needed is not None)
     return [
         table,
         *([Text(one_line(f"Items that would settle it: about {needed}."), style="dim")] if needed else []),

@@ -1,4 +1,4 @@
-"""Turn text from anywhere into text that shows what it holds: nothing hidden, nothing reordered, never too long.
+"""Turn text from anywhere into text that hides nothing, reorders nothing and never runs on.
 
 Escaping for HTML, Markdown or the terminal is each renderer's own last step.
 """

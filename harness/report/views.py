@@ -1,4 +1,4 @@
-"""Turn a `Report` into the few look-ups that every renderer needs; nothing is computed, only found and named."""
+"""Turn a `Report` into the look-ups that every renderer needs: nothing computed, only found and named."""
 
 from typing import Any, Literal
 

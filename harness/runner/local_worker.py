@@ -36,7 +36,9 @@ class LocalWorker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def execute(self, step: Step, *, progress: Callable[[int, int], None]) -> Artifact:
@@ -73,7 +75,8 @@ class LocalWorker:
 
     def _asked(self, path: Path, *, progress: Callable[[int, int], None]) -> None:
         process = self._running()
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             process.stdin.write(f"{path}\n")
             process.stdin.flush()
@@ -87,7 +90,8 @@ class LocalWorker:
                 what, where, fix = message["user_error"]
                 raise UserError(what, where=where, fix=fix)
             elif "bug" in message:
-                raise RuntimeError(f"a step failed; repeat it with `python -m harness.worker {self.store.root} {path}`\n{message['bug']}")
+                again = f"python -m harness.worker {self.store.root} {path}"
+                raise RuntimeError(f"a step failed; repeat it with `{again}`\n{message['bug']}")
             else:
                 return
         self._buried(process)

@@ -119,7 +119,7 @@ class GatesSpec(Spec):
     alpha: float = Field(default=0.05, gt=0, lt=1)
     """How often FINE_TUNE may be wrong."""
     margin: float | None = Field(default=None, ge=0, lt=1)
-    """Improvement over every prompt champion, on the deciding metric; null: .02 for accuracy-like metrics, .01 for ROUGE and token-F1."""
+    """Improvement over every prompt champion on the deciding metric; null: .02, or .01 for ROUGE and token-F1."""
     metrics: dict[str, MetricGate] = Field(default_factory=dict)
     """Further gates by metric, for example `exact_match: {floor: 0.2}`."""
     rouge: MetricGate | None = None

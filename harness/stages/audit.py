@@ -59,7 +59,9 @@ def _remarks(audit: Audit, *, test: list[Example]) -> list[str]:
     if audit.dropped:
         found.append(f"{audit.dropped} rows lack an input or an answer and are left out")
     if audit.duplicates:
-        found.append(f"{audit.duplicates} inputs occur in two splits: remove the copies, or name their source under data.group")
+        found.append(
+            f"{audit.duplicates} inputs occur in two splits: remove the copies, or name their source under data.group"
+        )
     if audit.groups < len(test):
         found.append(f"the {len(test)} test items come from {audit.groups} sources; the tests count sources")
     if audit.sizes["test"] < FEW_TEST:

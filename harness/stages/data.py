@@ -12,17 +12,18 @@ from harness.stages import Job
 from harness.stages.splitting import split_examples
 
 SHOWN = 100
+SELECTING: tuple[Split, ...] = ("train", "validation")
 
 
 def write_selection(job: Job) -> dict[str, Any]:
     """train.jsonl and validation.jsonl; holds no test item, so nothing that selects can see one."""
     splits, dropped = _splits(job)
-    for name in ("train", "validation"):
-        write_lines(job.out / f"{name}.jsonl", splits[name])  # type: ignore[index]
+    for name in SELECTING:
+        write_lines(job.out / f"{name}.jsonl", splits[name])
     labels = sorted({example.reference for example in splits["train"]})
     return {
-        "sizes": {name: len(splits[name]) for name in ("train", "validation")},  # type: ignore[index]
-        "hashes": {name: file_digest(job.out / f"{name}.jsonl") for name in ("train", "validation")},
+        "sizes": {name: len(splits[name]) for name in SELECTING},
+        "hashes": {name: file_digest(job.out / f"{name}.jsonl") for name in SELECTING},
         "labels": labels if len(labels) <= max(200, len(splits["train"]) // 5) else [],
         "characters": _mean_characters(splits["train"]),
         "dropped": dropped,
@@ -33,7 +34,9 @@ def write_testset(job: Job) -> dict[str, Any]:
     """test.jsonl, and the exact copies found between any two splits."""
     splits, _ = _splits(job)
     write_lines(job.out / "test.jsonl", splits["test"])
-    selection = {name: read_lines(job.needs["data"] / f"{name}.jsonl", model=Example) for name in ("train", "validation")}
+    selection = {
+        name: read_lines(job.needs["data"] / f"{name}.jsonl", model=Example) for name in ("train", "validation")
+    }
     duplicates = exact_duplicates({**selection, "test": splits["test"]})
     return {
         "sizes": {"test": len(splits["test"])},

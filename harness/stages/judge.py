@@ -49,12 +49,19 @@ def requests(inputs: dict[str, Any], *, needs: dict[str, Path]) -> list[tuple[st
     return made
 
 
-def _arms(gate: dict[str, Any], *, tuned: list[dict[str, Any]], families: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def _arms(
+    gate: dict[str, Any], *, tuned: list[dict[str, Any]], families: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
     """The request's fields for one metric: with a margin it must beat every family, with a floor exceed it."""
     case = metric_info(gate["metric"]).case
     column = "label" if case == "macro_f1" else gate["metric"]
     beaten = {} if gate["margin"] is None else {name: _cells(rows, column) for name, rows in families.items()}
-    fields: dict[str, Any] = {"metric": case, "ft": [_cells(tuned, column)], "baselines": beaten, "floor": gate["floor"]}
+    fields: dict[str, Any] = {
+        "metric": case,
+        "ft": [_cells(tuned, column)],
+        "baselines": beaten,
+        "floor": gate["floor"],
+    }
     if gate["margin"] is not None:
         fields["margin"] = gate["margin"]
     if case == "macro_f1":

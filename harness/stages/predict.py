@@ -13,7 +13,9 @@ def write_predictions(job: Job) -> dict[str, Any]:
     """predictions.jsonl, one line an item, in the split's order; summary: counts and tokens."""
     items = split_items(job)
     train = read_lines(job.needs["data"] / "train.jsonl", model=Example)
-    answers = _by_rule(job, items=items, train=train) if "rule" in job.inputs else _by_model(job, items=items, train=train)
+    answers = (
+        _by_rule(job, items=items, train=train) if "rule" in job.inputs else _by_model(job, items=items, train=train)
+    )
     write_lines(job.out / "predictions.jsonl", answers)
     return {
         "items": len(answers),
@@ -39,9 +41,7 @@ def _by_rule(job: Job, *, items: list[Example], train: list[Example]) -> list[Pr
     commonest = max(dict.fromkeys(answers), key=answers.count)
     texts = {"majority": lambda item: commonest, "copy": lambda item: item.input}
     text = texts[job.inputs["rule"]]
-    return [
-        Prediction(example_id=item.id, text=text(item), status="ok", tokens_in=0, tokens_out=0) for item in items
-    ]
+    return [Prediction(example_id=item.id, text=text(item), status="ok", tokens_in=0, tokens_out=0) for item in items]
 
 
 def _by_model(job: Job, *, items: list[Example], train: list[Example]) -> list[Prediction]:
@@ -58,6 +58,4 @@ def _by_model(job: Job, *, items: list[Example], train: list[Example]) -> list[P
         batch_size=job.inputs["batch_size"],
         progress=job.progress,
     )
-    return [
-        Prediction(example_id=item.id, **answer._asdict()) for item, answer in zip(items, answers, strict=True)
-    ]
+    return [Prediction(example_id=item.id, **answer._asdict()) for item, answer in zip(items, answers, strict=True)]

@@ -31,7 +31,9 @@ def split_examples(rows: Rows, *, spec: DataSpec) -> tuple[dict[Split, list[Exam
     splits = _native(pools, spec=spec) if "all" not in pools else _divided(pools["all"], spec=spec)
     for name in SPLITS:
         if not splits[name]:
-            raise UserError(f"the {name} split is empty", where="data.splits", fix="give it more rows or a smaller share")
+            raise UserError(
+                f"the {name} split is empty", where="data.splits", fix="give it more rows or a smaller share"
+            )
     return splits, dropped
 
 

@@ -23,7 +23,12 @@ def write_epoch(job: Job) -> dict[str, Any]:
         for item in train
     ]
     outcome = trained_epoch(
-        rows, inputs=job.inputs, path=job.local["model_path"], previous=job.needs.get("previous"), out=job.out, progress=job.progress
+        rows,
+        inputs=job.inputs,
+        path=job.local["model_path"],
+        previous=job.needs.get("previous"),
+        out=job.out,
+        progress=job.progress,
     )
     write_lines(job.out / "log.jsonl", outcome.log)
     return {

@@ -45,9 +45,7 @@ def clustered_p_values(
 
 def cluster_parts(differences: Array, *, clusters: Codes) -> Array:
     """Per cluster the sum of differences and the item count, shape (clusters, 2); order does not matter."""
-    order = np.lexsort(
-        (differences, clusters)
-    )  # A fixed order of addition gives the same last bit every time.
+    order = np.lexsort((differences, clusters))  # A fixed order of addition gives the same last bit every time.
     sums = np.bincount(clusters[order], weights=differences[order])
     return np.stack([sums, np.bincount(clusters).astype(float)], axis=1)
 

@@ -121,10 +121,7 @@ def _jackknife(sample: Sample, *, groups: Codes) -> corpus.Jackknife:
 
 def _recipe(sample: Sample, *, found: Compared, jack: corpus.Jackknife, margin: float) -> Compared:
     one_group = np.zeros(sample.items, dtype=np.int64)
-    effects = [
-        _jackknife(_one_seed(sample, seed=seed), groups=one_group).estimate
-        for seed in range(len(sample.tuned))
-    ]
+    effects = [_jackknife(_one_seed(sample, seed=seed), groups=one_group).estimate for seed in range(len(sample.tuned))]
     both = recipe.pooled(np.array(effects), items=jack)
     low, high = intervals.t_interval(both.effect, se=both.se, df=both.df)
     p = both.p_values(margin, same_n=_same_n(sample, jack=jack))
@@ -145,9 +142,7 @@ def _same_n(sample: Sample, *, jack: corpus.Jackknife) -> int:
 def _item_level(sample: Sample, *, margin: float, alpha: float) -> tuple[OneSided, str]:
     """The test that takes items as independent, and its name."""
     if sample.truth is not None:
-        jack = _jackknife(
-            sample, groups=_groups(Sample("macro_f1", sample.tuned, sample.other, sample.truth))
-        )
+        jack = _jackknife(sample, groups=_groups(Sample("macro_f1", sample.tuned, sample.other, sample.truth)))
         return jack.p_values(margin, same_n=corpus.evidence_items(sample.truth)), "jackknife_t"
     d = _differences(sample)
     if sample.metric == "graded":

@@ -59,9 +59,7 @@ def jackknife(parts: Array, *, statistic: Statistic) -> Jackknife:
     variance = (groups - 1) / groups * float(np.sum((replicates - replicates.mean()) ** 2))
     # Rounding alone moves equal replicates apart by about 1e-16.
     se = 0.0 if np.ptp(replicates) < 1e-12 else variance**0.5
-    return Jackknife(
-        estimate, se=se, groups=groups, pseudo_values=groups * estimate - (groups - 1) * replicates
-    )
+    return Jackknife(estimate, se=se, groups=groups, pseudo_values=groups * estimate - (groups - 1) * replicates)
 
 
 def macro_f1_parts(truth: Codes, arms: list[Codes], *, groups: Codes) -> Array:

@@ -60,9 +60,7 @@ def exact_p(b: int, c: int, n: int, *, margin: float, gamma: float) -> float:
 
     def tails(discordance: Array) -> Array:
         column = discordance[:, None]
-        share = np.divide(column + margin, 2 * column, out=np.full_like(column, 0.5), where=column > 0).clip(
-            0, 1
-        )
+        share = np.divide(column + margin, 2 * column, out=np.full_like(column, 0.5), where=column > 0).clip(0, 1)
         chance: Array = (binom.pmf(pairs, n, column) * binom.sf(least_b - 1, pairs, share)).sum(axis=1)
         return chance
 

@@ -32,9 +32,7 @@ def minimum_detectable_effect(
     return float(margin + quantiles * math.sqrt(discordance * deff / n))
 
 
-def items_needed(
-    n: int, *, effect: float, margin: float, se: float, alpha: float, beta: float = BETA
-) -> int | None:
+def items_needed(n: int, *, effect: float, margin: float, se: float, alpha: float, beta: float = BETA) -> int | None:
     """Items that would prove an effect as large as the one seen on `n` items, with probability 1 - beta.
 
     `se` is the cluster-robust standard error at `n`. None when the effect is not above the margin: more

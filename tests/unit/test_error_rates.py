@@ -81,9 +81,7 @@ def _macro_f1(rng: np.random.Generator) -> JudgeRequest:
 
 def _recipe(rng: np.random.Generator) -> JudgeRequest:
     skill = rng.random(200)
-    seeds = [
-        (skill < 0.7 + rng.normal(0, 0.03) + rng.normal(0, 0.2, 200)).astype(int).tolist() for _ in range(4)
-    ]
+    seeds = [(skill < 0.7 + rng.normal(0, 0.03) + rng.normal(0, 0.2, 200)).astype(int).tolist() for _ in range(4)]
     other = (skill < 0.7 + rng.normal(0, 0.2, 200)).astype(int).tolist()
     return JudgeRequest(metric="binary", margin=0.0, scope="recipe", ft=seeds, baselines={"p": other})
 

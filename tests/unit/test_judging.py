@@ -203,10 +203,7 @@ def _random_fields(seed: int, metric: str) -> dict:
             "ft": arms[:1],
             "baselines": dict(zip("ab", arms[1:], strict=True)),
         }
-    arms = [
-        (rng.random(n) < q).astype(int) if metric == "binary" else rng.beta(3 * q, 3 - 3 * q, n)
-        for q in quality
-    ]
+    arms = [(rng.random(n) < q).astype(int) if metric == "binary" else rng.beta(3 * q, 3 - 3 * q, n) for q in quality]
     lists = [arm.tolist() for arm in arms]
     return {"metric": metric, "ft": lists[:1], "baselines": dict(zip("ab", lists[1:], strict=True))}
 

@@ -37,10 +37,7 @@ def test_exact_matches_brute_force_over_all_tables(b, c, n, margin):
     interval = exact.binomtest(b + c, n).proportion_ci(1 - GAMMA, "exact")
     points = np.linspace(max(interval.low, abs(margin)), max(interval.high, abs(margin)), 400)
     tails = [
-        sum(
-            multinomial.pmf((i, j, n - i - j), n, ((p + margin) / 2, (p - margin) / 2, 1 - p))
-            for i, j in extreme
-        )
+        sum(multinomial.pmf((i, j, n - i - j), n, ((p + margin) / 2, (p - margin) / 2, 1 - p)) for i, j in extreme)
         for p in points
     ]
     assert exact.exact_p(b, c, n, margin=margin, gamma=GAMMA) == pytest.approx(max(tails) + GAMMA, abs=2e-4)
@@ -117,9 +114,7 @@ def test_graded_ignores_order_and_mirrors_exactly():
 
 def test_graded_takes_rounding_noise_for_equal_differences():
     d = np.array([0.3 - 0.8, 0.2 - 0.7, 0.1 - 0.6] * 10)
-    assert graded.graded_p_values(d, margin=0.01, alpha=0.05) == OneSided(
-        1.0, pytest.approx((0.99 / 1.5) ** 30)
-    )
+    assert graded.graded_p_values(d, margin=0.01, alpha=0.05) == OneSided(1.0, pytest.approx((0.99 / 1.5) ** 30))
 
 
 def test_bootstrap_draws_reach_the_level_but_stay_affordable():
@@ -152,10 +147,7 @@ def test_macro_f1_agrees_with_scikit_learn():
     truth, tuned, base = _labels(120)
     parts = corpus.macro_f1_parts(truth, [tuned, base], groups=np.zeros(120, dtype=int))
     value = corpus.macro_f1_difference(2, classes=4)(parts.sum(axis=0))
-    f1 = [
-        metrics.f1_score(truth, arm, labels=range(4), average="macro", zero_division=0)
-        for arm in (tuned, base)
-    ]
+    f1 = [metrics.f1_score(truth, arm, labels=range(4), average="macro", zero_division=0) for arm in (tuned, base)]
     assert float(value) == pytest.approx(f1[0] - f1[1])
 
 
@@ -202,9 +194,7 @@ def test_recipe_adds_seed_variance_and_loses_degrees_of_freedom():
     assert both.p_values(0.02, same_n=200).p_pass == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(
-    ("n", "points"), [(50, 18), (100, 13), (200, 10), (500, 7), (1000, 5.5), (2000, 4.5)]
-)
+@pytest.mark.parametrize(("n", "points"), [(50, 18), (100, 13), (200, 10), (500, 7), (1000, 5.5), (2000, 4.5)])
 def test_minimum_detectable_effect_matches_the_table(n, points):
     mde = power.minimum_detectable_effect(n, discordance=0.2, margin=0.02, alpha=0.05)
     assert 100 * mde == pytest.approx(points, abs=0.5)

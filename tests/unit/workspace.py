@@ -3,6 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from harness.errors import UserError
+from harness.loading import load_experiment
+
 EXPERIMENT = """\
 task: qa
 model: sample
@@ -106,10 +111,7 @@ def make_workspace(folder: Path) -> Path:
     write(folder, "tasks/qa/data.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
     write(folder, "tasks/mood/task.yaml", MOOD_TASK)
     write(folder, "tasks/mood/prompts/engineered.txt", "Choose from {labels}.\n{input}\n")
-    moods = [
-        {"text": f"Day {i} was {'fine' if i % 2 else 'grim'}.", "mood": ("bad", "good")[i % 2]}
-        for i in range(12)
-    ]
+    moods = [{"text": f"Day {i} was {'fine' if i % 2 else 'grim'}.", "mood": ("bad", "good")[i % 2]} for i in range(12)]
     write(folder, "tasks/mood/data.jsonl", "".join(f"{json.dumps(row)}\n" for row in moods))
     write(folder, "tasks/forgetting/arithmetic.yaml", BENCHMARK)
     for name, text in FAMILIES.items():
@@ -131,3 +133,18 @@ def swap(folder: Path, name: str, old: str, new: str) -> Path:
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {name}"
     return write(folder, name, text.replace(old, new))
+
+
+def failure(*overrides: str, path: str = "experiments/first.yaml") -> list[str]:
+    """Every line of the error that loading must raise."""
+    with pytest.raises(UserError) as caught:
+        load_experiment(Path(path), overrides=overrides)
+    return str(caught.value).split("\n")
+
+
+def assert_one_line(lines: list[str], start: str, *words: str) -> None:
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(f"{start}: "), lines[0]
+    assert ". Fix: " in lines[0] or "? Fix: " in lines[0]
+    for word in words:
+        assert word in lines[0], lines[0]

@@ -1,0 +1,122 @@
+"""The warm worker: real processes, light steps."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UserError
+from harness.runner.execute import InProcess, read_step, write_step
+from harness.runner.local_worker import LocalWorker
+from harness.steps import Step
+from harness.store import Store
+
+LOCK = Step("lock", {"number": 1}, title="a light step")
+
+
+def quiet(done: int, total: int) -> None:
+    """No progress is shown."""
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> LocalWorker:
+    return LocalWorker(Store(tmp_path / "store"), folder=tmp_path, offline=True)
+
+
+def test_one_process_serves_many_steps(worker: LocalWorker) -> None:
+    with worker:
+        for number in range(3):
+            worker.execute(Step("lock", {"number": number}), progress=quiet)
+        assert len(list(worker.store.every())) == 3
+        assert worker._process is not None
+        assert worker._process.poll() is None
+
+
+def test_a_users_mistake_travels_as_itself(worker: LocalWorker, tmp_path: Path) -> None:
+    (tmp_path / "d.jsonl").write_text("{broken")
+    step = Step("data", {"data": {"source": "bytes", "input": "{q}"}}, local={"path": str(tmp_path / "d.jsonl")})
+    with worker, pytest.raises(UserError, match=r"d\.jsonl: data cannot be read.*Fix: mend the file"):
+        worker.execute(step, progress=quiet)
+
+
+def test_a_bug_travels_with_its_traceback_and_the_way_to_repeat_it(worker: LocalWorker) -> None:
+    with worker, pytest.raises(RuntimeError, match=r"(?s)python -m harness.worker .*KeyError"):
+        worker.execute(Step("judge", {"nonsense": 1}), progress=quiet)
+    assert list((worker.folder / "steps").glob("judge-*.json"))
+
+
+def deadly(worker: LocalWorker, *, optional: bool) -> Step:
+    """A step whose worker is killed as soon as it starts: the data is a pipe nobody writes to."""
+    pipe = worker.folder / "pipe.jsonl"
+    if not pipe.exists():
+        os.mkfifo(pipe)
+    return Step("data", {"data": {"source": "bytes"}}, local={"path": str(pipe)}, title="deadly", optional=optional)
+
+
+def killed_soon(worker: LocalWorker) -> subprocess.Popen[bytes]:
+    """Kills every worker of this store once a second, five times."""
+    script = f"for i in 1 2 3 4 5 6; do sleep 1; pkill -KILL -f 'harness.worker {worker.store.root}'; done"
+    return subprocess.Popen(["bash", "-c", script])
+
+
+def test_a_trial_that_kills_its_worker_twice_is_a_failed_trial(worker: LocalWorker) -> None:
+    killer = killed_soon(worker)
+    with worker:
+        found = worker.execute(deadly(worker, optional=True), progress=quiet)
+        assert (found.status, found.error) == ("failed", "signal 9")
+        killer.wait()
+        assert worker.execute(LOCK, progress=quiet).status == "done"
+
+
+def test_any_other_step_that_kills_its_worker_ends_the_run(worker: LocalWorker) -> None:
+    killer = killed_soon(worker)
+    with worker, pytest.raises(UserError, match=r"worker died twice in “deadly”.*memory"):
+        worker.execute(deadly(worker, optional=False), progress=quiet)
+    killer.wait()
+
+
+def test_a_worker_ends_with_its_run(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time;"
+        f"p = subprocess.Popen([sys.executable, '-m', 'harness.worker', {str(tmp_path)!r}], stdin=subprocess.PIPE);"
+        "print(p.pid, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    time.sleep(1)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while _alive(child) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not _alive(child)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGCONT)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
+
+
+def test_a_step_file_repeats_a_step_by_hand(tmp_path: Path) -> None:
+    write_step(LOCK, tmp_path / "step.json")
+    assert read_step(tmp_path / "step.json") == LOCK
+    command = [sys.executable, "-m", "harness.worker", str(tmp_path / "store"), str(tmp_path / "step.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip(), "lock.json").is_file()
+
+
+def test_an_optional_step_that_breaks_is_recorded_with_its_traceback(tmp_path: Path) -> None:
+    step = Step("judge", {"nonsense": 1}, optional=True)
+    found = InProcess(Store(tmp_path)).execute(step, progress=quiet)
+    assert found.status == "failed"
+    assert found.error.startswith("KeyError")
+    assert "Traceback" in (found.path / "traceback.txt").read_text()
