@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -59,8 +60,7 @@ class LocalWorker:
         """End the child."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
-            self._process = None
+            self._closed(self._process)
 
     def _recorded(self, step: Step, death: WorkerDied) -> None:
         """A trial that twice killed its worker is a failed trial; any other step ends the run."""
@@ -97,9 +97,18 @@ class LocalWorker:
         self._buried(process)
 
     def _buried(self, process: subprocess.Popen[str]) -> None:
-        code = process.wait()
-        self._process = None
+        code = self._closed(process)
         raise WorkerDied(f"signal {-code}" if code < 0 else f"status {code}")
+
+    def _closed(self, process: subprocess.Popen[str]) -> int:
+        """Its exit status, after its end and its pipes' end."""
+        code = process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):  # What was still buffered has no reader any more.
+                    pipe.close()
+        self._process = None
+        return code
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is not None and _resident(self._process.pid) > RECYCLE_BYTES:

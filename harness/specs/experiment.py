@@ -149,7 +149,7 @@ class ExperimentSpec(Spec):
     gates: GatesSpec = GatesSpec()
     """What must be proven."""
     report: ReportSpec = ReportSpec()
-    """What the report shows."""
+    """How much the report shows."""
     data: dict[str, Any] = Field(default_factory=dict)
     """Fields of the task's `data` to replace, for example `source` or `splits`."""
 

@@ -50,16 +50,16 @@ def test_a_bug_travels_with_its_traceback_and_the_way_to_repeat_it(worker: Local
 
 
 def deadly(worker: LocalWorker, *, optional: bool) -> Step:
-    """A step whose worker is killed as soon as it starts: the data is a pipe nobody writes to."""
-    pipe = worker.folder / "pipe.jsonl"
-    if not pipe.exists():
-        os.mkfifo(pipe)
-    return Step("data", {"data": {"source": "bytes"}}, local={"path": str(pipe)}, title="deadly", optional=optional)
+    """A step that never ends by itself: its data is a pipe nobody writes to."""
+    folder = worker.folder / "data"
+    folder.mkdir()
+    os.mkfifo(folder / "train.csv")
+    return Step("data", {"data": {"source": "bytes"}}, local={"path": str(folder)}, title="deadly", optional=optional)
 
 
 def killed_soon(worker: LocalWorker) -> subprocess.Popen[bytes]:
-    """Kills every worker of this store once a second, five times."""
-    script = f"for i in 1 2 3 4 5 6; do sleep 1; pkill -KILL -f 'harness.worker {worker.store.root}'; done"
+    """Kills the first two workers of this store, each after two seconds."""
+    script = f"for i in 1 2; do sleep 2; until pkill -KILL -f '[h]arness.worker {worker.store.root}'; do sleep 0.1; done; done"
     return subprocess.Popen(["bash", "-c", script])
 
 
