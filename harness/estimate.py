@@ -1,11 +1,11 @@
-"""Turn a setup into expected seconds and bytes, before anything heavy runs; sharpen it while steps finish."""
+"""Turn an experiment into expected seconds and bytes, before anything heavy runs; sharpen it while steps finish."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.loading import Resolved
 from harness.plan import Plan
 from harness.plan.arms import prompt_arms
-from harness.plan.setup import Setup
 from harness.steps import Step
 from harness.store import Artifact
 
@@ -56,10 +56,10 @@ def planned_sizes(current: Plan) -> Sizes:
     return Sizes(sizes["train"], sizes["validation"], test, characters["input"], characters["reference"])
 
 
-def expected_work(setup: Setup, *, sizes: Sizes, weight_bytes: int) -> list[Work]:
+def expected_work(resolved: Resolved, *, sizes: Sizes, weight_bytes: int) -> list[Work]:
     """The whole experiment, kind by kind, at the measured reference rates scaled by the model's size."""
-    experiment, task = setup.resolved.experiment, setup.resolved.task
-    arms = [arm for arm in prompt_arms(setup.resolved, labels=list(task.labels or [])) if arm.prompt]
+    experiment, task = resolved.experiment, resolved.task
+    arms = [arm for arm in prompt_arms(resolved, labels=list(task.labels or [])) if arm.prompt]
     speed = TOKENS_PER_SECOND * REFERENCE_BYTES / max(weight_bytes, 1)
     answer = GENERATED * min(task.max_new_tokens, 1.5 * sizes.reference_characters / CHARACTERS_PER_TOKEN)
     question = _tokens(sizes.input_characters + len(task.instruction)) + TEMPLATE_TOKENS
@@ -74,14 +74,14 @@ def expected_work(setup: Setup, *, sizes: Sizes, weight_bytes: int) -> list[Work
         Work("prompt", "prompts on validation", len(asked), mean_ask * sizes.validation / speed),
         Work("train", "training epochs", rounds, trained / speed),
         Work("tuned", "tuned answers on validation", rounds, (question + answer) * sizes.validation / speed),
-        Work("test", "champions on test", len(setup.resolved.families) + 1, mean_ask * sizes.test / speed),
+        Work("test", "champions on test", len(resolved.families) + 1, mean_ask * sizes.test / speed),
         Work("forgetting", "forgetting benchmarks, base and tuned", 2 * len(benches), items * BENCHMARK_TOKENS / speed),
     ]
 
 
-def peak_bytes(setup: Setup, *, sizes: Sizes, weight_bytes: int) -> int:
+def peak_bytes(resolved: Resolved, *, sizes: Sizes, weight_bytes: int) -> int:
     """Resident memory while training, roughly: libraries, weights and the activations of a micro-batch."""
-    search = setup.resolved.experiment.search
+    search = resolved.experiment.search
     length = min(search.max_length, 2 * _tokens(sizes.input_characters + sizes.reference_characters) + TEMPLATE_TOKENS)
     tokens = length * min(search.micro_batch_size, search.batch_size)
     return int(RUNTIME_BYTES + weight_bytes + tokens * ACTIVATION_BYTES_PER_TOKEN * weight_bytes / REFERENCE_BYTES)

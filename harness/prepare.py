@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from harness.adapters import study
+from harness.adapters.forgetting import is_known_task
 from harness.adapters.models import resolved_model
 from harness.adapters.tables import newest_revision, source_files
 from harness.canonical import file_digest
@@ -21,12 +22,17 @@ def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
     return Setup(
         resolved=resolved,
         source=data_source(resolved),
-        benchmarks={name: _benchmark(name, path, resolved=resolved) for name, path in resolved.benchmarks.items()},
+        benchmarks=benchmarks(resolved),
         model=resolved_model(
             resolved.experiment.model, root=resolved.root, where=resolved.where("model", "name"), say=say
         ),
         sampler=study,
     )
+
+
+def benchmarks(resolved: Resolved) -> dict[str, Benchmark]:
+    """Every forgetting benchmark's bytes, or that lm-eval knows its name."""
+    return {name: _benchmark(name, path, resolved=resolved) for name, path in resolved.benchmarks.items()}
 
 
 def data_source(resolved: Resolved) -> Source:
@@ -52,6 +58,9 @@ def uses_hub(setup: Setup) -> bool:
 
 def _benchmark(name: str, path: Path | None, *, resolved: Resolved) -> Benchmark:
     if path is None:
+        if not is_known_task(name):
+            fix = f"write tasks/forgetting/{name}.yaml, or choose a task that lm-eval knows"
+            raise UserError(f"unknown benchmark {name!r}", where=resolved.where("gates", "forgetting"), fix=fix)
         return Benchmark({"lm_eval": name}, None, None)
     source = _metadata(path).get("source")
     data = source_path(str(source), root=resolved.root) if source else None

@@ -4,6 +4,7 @@
 `python -m harness.worker STORE STEP.json` does one step and shows its traceback.
 """
 
+import errno
 import json
 import os
 import signal
@@ -40,6 +41,10 @@ def _answer(executor: InProcess, path: Path, *, channel: TextIO) -> dict[str, An
         return {"done": artifact.key}
     except UserError as error:
         return {"user_error": [error.what, error.where, error.fix]}
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            return {"bug": traceback.format_exc()}
+        return {"user_error": ["the disk is full", str(executor.store.root), "make room; the same command goes on"]}
     except MemoryError:
         return {"user_error": ["the machine ran out of memory", path.stem, "use a smaller model or batch size"]}
     except Exception:

@@ -10,8 +10,6 @@ from harness.errors import UserError
 from harness.metrics import METRICS
 from harness.records import Example
 
-MODULE = Path(__file__).with_name("shipped_metrics.py")
-
 
 def answer_scores(
     metrics: Sequence[str], *, answers: Sequence[str], items: Sequence[Example], task_dir: Path | None
@@ -28,10 +26,10 @@ def answer_scores(
 
 
 def _shipped(names: list[str], *, answers: Sequence[str], references: Sequence[str]) -> dict[str, list[float]]:
-    import evaluate
+    from harness.adapters.shipped_metrics import ShippedMetrics
 
     with tempfile.TemporaryDirectory() as cache:
-        metric = evaluate.load(str(MODULE), cache_dir=cache, keep_in_memory=True)
+        metric = ShippedMetrics(cache_dir=cache, keep_in_memory=True)
         found: dict[str, list[float]] = metric.compute(
             predictions=list(answers), references=list(references), names=names
         )

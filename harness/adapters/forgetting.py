@@ -53,16 +53,19 @@ def _task(benchmark: str, *, file: Path | None, data: Path | None) -> tuple[Any,
 
     if file is None:
         manager = TaskManager()
-        if benchmark not in manager.all_tasks:
-            raise UserError(
-                f"lm-eval knows no task {benchmark!r}", where="gates.forgetting", fix="see `lm-eval ls tasks`"
-            )
         found = manager.load([benchmark])["tasks"]
     else:
         manager = TaskManager(include_defaults=False)
         found = _from_file(manager, file=file, data=data)
     name, task = next(iter(found.items()))
     return manager, task, name
+
+
+def is_known_task(name: str) -> bool:
+    """Whether lm-eval ships a task of this name (scanning takes some seconds)."""
+    from lm_eval.tasks import TaskManager
+
+    return name in TaskManager().all_tasks
 
 
 def _from_file(manager: Any, *, file: Path, data: Path | None) -> Any:

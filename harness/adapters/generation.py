@@ -4,7 +4,10 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from jinja2.exceptions import TemplateError
+
 from harness.adapters.language_model import LanguageModel
+from harness.errors import UserError
 
 SHORTEST_PREFIX = 16
 """A shared beginning shorter than this is not worth a cache of its own."""
@@ -50,7 +53,14 @@ def generated(
 
 
 def _token_ids(tokenizer: Any, turns: list[dict[str, str]]) -> list[int]:
-    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    try:
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        raise UserError(
+            f"the model's chat template refuses a conversation of {', '.join(turn['role'] for turn in turns)}: {error}",
+            where="baselines",
+            fix="leave `system` out of the family's variants, or leave the family out",
+        ) from error
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
 

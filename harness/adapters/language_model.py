@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}{{ message['content'] }}"
+    "{{ eos_token if message['role'] == 'assistant' else '' }}\n{% endfor %}"
+)
+"""For base models, which have no chat template: turns on lines of their own, answers ended; the same for all arms."""
+
 _LOADED: dict[str, "LanguageModel"] = {}
 
 
@@ -86,6 +92,8 @@ def _load(identity: dict[str, Any], *, path: str) -> LanguageModel:
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = PLAIN_TEMPLATE
     base.eval()
     return LanguageModel(base=base, tokenizer=tokenizer, active=base)
 

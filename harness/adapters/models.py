@@ -53,6 +53,45 @@ def resolved_model(spec: ModelSpec, *, root: Path, where: str, say: Callable[[st
     return ModelReference(spec.name, path, _fingerprint(path), dtype, spec.trust_remote_code)
 
 
+@dataclass(frozen=True)
+class ModelSummary:
+    """What is known of a model without loading, converting or downloading it."""
+
+    name: str
+    weight_bytes: int
+    remark: str
+
+
+def inspected_model(spec: ModelSpec, *, root: Path, where: str) -> ModelSummary:
+    """Whether the model is there, and its size; asks the hub only for a model that is not on this machine."""
+    if spec.name == "sample" and sample_model.packaged_file():
+        ready = (sample_model.converted_folder() / "config.json").is_file()
+        return ModelSummary(
+            "sample", sample_model.WEIGHT_BYTES, "" if ready else "is converted on first use, about 30 s"
+        )
+    local = (root / Path(spec.name).expanduser()).resolve()
+    if local.is_dir():
+        return ModelSummary(spec.name, model_bytes(local), "")
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+
+    name = sample_model.HUB_NAME if spec.name == "sample" else spec.name
+    try:
+        found = HfApi().model_info(name, revision=spec.revision, files_metadata=True, timeout=10)
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise _unknown(name, where=where) from error
+    except (HfHubHTTPError, OSError):
+        # No connection: what the cache holds is enough to run.
+        return ModelSummary(name, model_bytes(_downloaded(name, spec.revision, where=where)), "from the local cache")
+    sizes = [file.size or 0 for file in found.siblings or [] if file.rfilename.endswith(".safetensors")]
+    return ModelSummary(name, sum(sizes), "is downloaded on first use")
+
+
+def _unknown(name: str, *, where: str) -> UserError:
+    fix = "check its name, or name a local folder"
+    return UserError(f"unknown model {name!r}: the hub has no such model", where=where, fix=fix)
+
+
 def auto_dtype() -> str:
     """bfloat16 where a GPU or the CPU computes in it, float32 elsewhere."""
     if shutil.which("nvidia-smi"):
@@ -90,11 +129,7 @@ def _downloaded(name: str, revision: str | None, *, where: str) -> Path:
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=list(WEIGHTS)))
     except (RepositoryNotFoundError, HFValidationError) as error:
-        raise UserError(
-            f"unknown model {name!r}: the hub has no such model",
-            where=where,
-            fix="check its name, or name a local folder",
-        ) from error
+        raise _unknown(name, where=where) from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise UserError(
             f"model {name!r} is not in the local cache and the hub cannot be reached",

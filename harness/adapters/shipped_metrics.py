@@ -1,4 +1,4 @@
-"""The per-item metrics that ship, as an `evaluate` module that loads without a hub.
+"""The per-item metrics that ship, as an `evaluate` metric that needs no hub.
 
 ROUGE: Lin 2004, by Google's rouge_score, F-measure, no stemming. Token-F1: Rajpurkar et al. 2016 (SQuAD).
 """

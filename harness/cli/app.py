@@ -65,7 +65,7 @@ def plan(
     json: Json = False,
 ) -> int:
     """Show which steps are finished and which would run."""
-    from harness.cli.checking import plan_command
+    from harness.cli.planning import plan_command
 
     return plan_command(spec, overrides=set or [], why=why, json=json)
 

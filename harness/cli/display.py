@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from harness.cli.consoles import err, minutes, say
-from harness.estimate import Sizes, Work, planned_sizes, remaining_seconds
+from harness.estimate import Sizes, Work, kind_of, planned_sizes, remaining_seconds
 from harness.plan import Plan
 from harness.steps import Step
 from harness.store import Artifact
@@ -72,7 +72,7 @@ class RunDisplay:
     def started(self, step: Step) -> None:
         """A step begins."""
         self._step = step
-        if not err.is_terminal and step.stage not in LIGHT:
+        if not err.is_terminal and kind_of(step):
             say(f"… {step.title}{self._plain_left()}")
         self._bars.reset(self._bar, total=None, description=step.title, left=self._left_text())
 

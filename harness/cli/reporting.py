@@ -10,6 +10,7 @@ from rich.table import Table
 from harness.canonical import digest
 from harness.cli.consoles import out, print_json, say
 from harness.cli.main import STATUS
+from harness.cli.placing import placed
 from harness.errors import UserError
 from harness.loading import load_experiment
 from harness.plan import Plan, plan
@@ -25,7 +26,8 @@ def report_command(target: str, *, overrides: list[str], json: bool) -> int:
     """Render a finished run again."""
     if target.endswith((".yaml", ".yml")):
         resolved = load_experiment(Path(target), overrides=overrides)
-        setup, store = prepared(resolved, say=say), Store(resolved.root / STATE / "store")
+        with placed(resolved):
+            setup, store = prepared(resolved, say=say), Store(resolved.root / STATE / "store")
         finished = plan(setup, finished=store.find)
         if not finished.done:
             raise UserError(

@@ -11,6 +11,7 @@ from harness.adapters.models import model_bytes
 from harness.cli.consoles import out, print_json, say
 from harness.cli.display import RunDisplay
 from harness.cli.main import STATUS
+from harness.cli.placing import placed
 from harness.cli.reporting import shown_report
 from harness.errors import UserError
 from harness.estimate import expected_work
@@ -97,15 +98,16 @@ def _plain(text: str) -> str:
 def _reached(spec: Path, *, overrides: list[str], goal: Goal) -> tuple[Setup, Store, Plan]:
     """The plan of `goal` with nothing missing; computes what is."""
     resolved = load_experiment(spec, overrides=overrides)
-    setup = prepared(resolved, say=say)
+    with placed(resolved):
+        setup = prepared(resolved, say=say)
     folder = resolved.root / STATE
-    with _alone(folder):
+    with _alone(folder), placed(resolved):
         store = Store(folder / "store")
         store.sweep()
         weights = model_bytes(setup.model.path)
         with (
             RunDisplay(
-                store.find, work=lambda sizes: expected_work(setup, sizes=sizes, weight_bytes=weights)
+                store.find, work=lambda sizes: expected_work(resolved, sizes=sizes, weight_bytes=weights)
             ) as display,
             LocalWorker(store, folder=folder, offline=not uses_hub(setup)) as worker,
         ):

@@ -45,10 +45,15 @@ class Resolved:
     metric_code: dict[str, str]
     """Source text of each `metrics.py:FUNCTION` metric."""
     places: Places = field(repr=False, compare=False)
+    task_places: Places = field(repr=False, compare=False)
 
     def where(self, *path: str | int) -> str:
         """`file:line:column` of a key path or its nearest ancestor, or the `--set` that gave it."""
         return str(self.places.at(path))
+
+    def task_where(self, *path: str | int) -> str:
+        """The same for a key path of the task, which the experiment's `data` may have replaced."""
+        return str(self.task_places.at(path))
 
 
 def load_experiment(path: Path, *, overrides: Sequence[str] = ()) -> Resolved:
@@ -81,6 +86,7 @@ def load_experiment(path: Path, *, overrides: Sequence[str] = ()) -> Resolved:
         benchmarks=benchmark_files(experiment, root=root),
         metric_code=task.code(),
         places=places,
+        task_places=task.places,
     )
 
 

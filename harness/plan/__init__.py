@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from harness.plan import build
 from harness.plan.arms import plain_prompt
-from harness.plan.certify import certified
+from harness.plan.certify import certified, planned_base_benchmarks
 from harness.plan.desk import Desk
 from harness.plan.prompting import family_champions, planned_baselines
 from harness.plan.search import planned_trials
@@ -30,6 +30,8 @@ def plan(setup: Setup, *, finished: Callable[[str], Artifact | None], goal: Goal
     labels = list(task.labels or data.summary["labels"]) if task.kind == "label" else []
     known = replace(known, data=data, labels=labels)
     known = replace(known, baselines=planned_baselines(setup, desk, data=data, labels=labels))
+    if goal == "verdict":
+        planned_base_benchmarks(setup, desk)
     if desk.missing or goal == "baselines":
         return known
     trials = planned_trials(setup, desk, prompt=plain_prompt(task, labels=labels), data=data, labels=labels)

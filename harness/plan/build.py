@@ -29,7 +29,8 @@ def testset_step(setup: Setup, *, data: str) -> Step:
 
 def _data_inputs(setup: Setup) -> dict[str, Any]:
     spec = setup.resolved.task.data.model_dump(mode="json", exclude={"source", "revision"})
-    return {"data": {**spec, "source": _shown_source(setup)}, "source": setup.source.identity}
+    place = {"source": _shown_source(setup), "revision": setup.source.identity.get("revision")}
+    return {"data": {**spec, **place}, "source": setup.source.identity}
 
 
 def _shown_source(setup: Setup) -> str:

@@ -91,6 +91,12 @@ def _tuned(
     return ScoredArm(arm, answers, scores) if scores else None
 
 
+def planned_base_benchmarks(setup: Setup, desk: Desk) -> None:
+    """The base model on every benchmark: first, so that a benchmark that cannot run is known before the search."""
+    for gate in setup.resolved.experiment.gates.forgetting:
+        desk.want(build.forgetting_step(setup, name=gate.benchmark, limit=gate.limit, adapter=None))
+
+
 def _forgetting(setup: Setup, desk: Desk, *, adapter: Artifact) -> dict[str, tuple[Artifact, Artifact]]:
     """Base and tuned on every benchmark; the base is shared by all experiments with this model."""
     found = {}

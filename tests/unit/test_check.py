@@ -1,0 +1,75 @@
+"""`check` finds what can be found without a forward pass, and places it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from workspace import make_workspace, swap, write
+
+from harness.cli.main import status
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tiny workspace with a model folder that holds no more than it must."""
+    make_workspace(tmp_path)
+    write(tmp_path, "model/config.json", "{}")
+    write(tmp_path, "model/model.safetensors", b"0" * 1000)
+    (tmp_path / "tasks" / "forgetting" / "arithmetic.yaml").write_text("task: arithmetic\n")
+    swap(tmp_path, "experiments/first.yaml", "model: sample", "model: ./model")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_good_spec_is_summed_up(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(["check", "experiments/first.yaml", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["data"]["sizes"] == {"train": 6, "validation": 2, "test": 3}
+    assert found["model"]["weight_bytes"] == 1000
+    assert all(seconds >= 0 for seconds in found["seconds"].values())
+    assert status(["check", "experiments/first.yaml"]) == 0
+    assert "test items show only large differences" in capsys.readouterr().out
+    assert not (workspace / ".harness").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "start", "words"),
+    [
+        ("tasks/qa/task.yaml", "reference: answer", "reference: reply", "tasks/qa/task.yaml:5:3", "no column 'reply'"),
+        ("tasks/qa/task.yaml", "    train: 8", "    test: 99", "experiments/first.yaml:19:5", "asks for 105 examples"),
+        ("tasks/qa/data.jsonl", '{"question"', '{"quest', "", "tasks/qa/data.jsonl: data cannot be read"),
+    ],
+)
+def test_mistakes_in_the_data_are_placed(
+    workspace: Path, capsys: pytest.CaptureFixture[str], file: str, old: str, new: str, start: str, words: str
+) -> None:
+    swap(workspace, file, old, new)
+    assert status(["check", "experiments/first.yaml"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(start)
+    assert words in message
+    assert len(message.strip().splitlines()) == 1
+
+
+def test_an_unknown_benchmark_is_named_before_anything_runs(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swap(workspace, "experiments/first.yaml", "benchmark: arithmetic", "benchmark: no_such_task")
+    assert status(["check", "experiments/first.yaml"]) == 2
+    assert "unknown benchmark 'no_such_task'" in capsys.readouterr().err
+
+
+def test_a_model_without_safetensors_is_refused(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (workspace / "model" / "model.safetensors").rename(workspace / "model" / "pytorch_model.bin")
+    assert status(["run", "experiments/first.yaml"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("experiments/first.yaml:2:8: model ./model has no *.safetensors")
+
+
+def test_two_runs_do_not_share_a_workspace(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from filelock import FileLock
+
+    (workspace / ".harness").mkdir()
+    with FileLock(workspace / ".harness" / "run.lock"):
+        assert status(["run", "experiments/first.yaml"]) == 2
+    assert "another run is going on in this workspace" in capsys.readouterr().err
