@@ -1,6 +1,7 @@
 """Name one piece of work, so that equal work has one key and is done once."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from harness.canonical import digest
@@ -65,6 +66,7 @@ class Step:
         )
 
 
+@cache
 def library_versions(stage: str) -> dict[str, str]:
     """Installed versions of the libraries that can change this stage's numbers."""
     from importlib.metadata import PackageNotFoundError, version

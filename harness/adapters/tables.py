@@ -1,5 +1,6 @@
 """Turn files, folders and hub data sets into rows, through `datasets`."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,10 @@ def _builder(path: Path) -> str:
 def _file_rows(path: Path) -> list[dict[str, Any]]:
     from datasets import Dataset, disable_progress_bars
     from datasets.exceptions import DatasetGenerationError
+    from datasets.utils.logging import set_verbosity
 
     disable_progress_bars()
+    set_verbosity(logging.CRITICAL)  # What it would log, the error below says in one line.
     try:
         if _builder(path) == "csv":
             return _csv_rows(path)

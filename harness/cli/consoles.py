@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 

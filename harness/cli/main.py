@@ -5,6 +5,7 @@ import traceback
 
 STATUS = {"FINE_TUNE": 0, "PROMPT": 3, "INCONCLUSIVE": 4}
 """Exit status of a verdict; 2 is a user's mistake, 1 a bug, 130 Ctrl-C."""
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -23,7 +24,8 @@ def status(arguments: list[str]) -> int:
     usage_error = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
         result = app(arguments, standalone_mode=False, prog_name="harness")
-        return result if isinstance(result, int) else 0
+        # typer turns Ctrl-C into this status without a word.
+        return _interrupted() if result == INTERRUPTED else result if isinstance(result, int) else 0
     except typer.Abort:
         return _interrupted()
     except usage_error as error:
@@ -49,4 +51,4 @@ def status(arguments: list[str]) -> int:
 
 def _interrupted() -> int:
     print("Stopped. Finished steps are kept; the same command goes on from there.", file=sys.stderr)
-    return 130
+    return INTERRUPTED

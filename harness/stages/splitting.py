@@ -1,6 +1,7 @@
 """Turn rows into examples in three splits that share no source and no exact copy."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -38,13 +39,12 @@ def split_examples(rows: Rows, *, spec: DataSpec) -> tuple[dict[Split, list[Exam
 
 
 def _example(row: dict[str, Any], *, place: str, spec: DataSpec) -> Example | None:
-    missing = [name for name in (spec.reference, *([spec.group] if spec.group else [])) if name not in row]
-    if missing:
-        raise UserError(
-            f"data has no column {missing[0]!r}; it has {', '.join(map(repr, row))}",
-            where="data",
-            fix="name an existing column under data.reference, data.group and data.input",
-        )
+    for field in ("reference", "group"):
+        column = getattr(spec, field)
+        if column is not None and column not in row:
+            raise _no_column(column, row, field=field)
+    if unknown := [name for name in re.findall(r"\{(\w+)\}", spec.input) if name not in row]:
+        raise _no_column(unknown[0], row, field="input")
     text = _clean(filled(spec.input, {key: value for key, value in row.items() if value is not None}))
     answer = row[spec.reference]
     if answer is None or not _clean(str(answer)) or not text:
@@ -53,6 +53,11 @@ def _example(row: dict[str, Any], *, place: str, spec: DataSpec) -> Example | No
     group = f"group:{row[spec.group]}" if spec.group else f"text:{text}"
     identity = hashlib.sha256(f"{place}\0{text}\0{reference}".encode()).hexdigest()[:12]
     return Example(id=identity, split="train", group=_short(group), input=text, reference=reference)
+
+
+def _no_column(column: str, row: dict[str, Any], *, field: str) -> UserError:
+    what = f"data has no column {column!r}; it has {', '.join(map(repr, row))}"
+    return UserError(what, where=f"data.{field}", fix="name an existing column")
 
 
 def _divided(examples: Sequence[Example], *, spec: DataSpec) -> dict[Split, list[Example]]:

@@ -121,8 +121,8 @@ def _check_second_run(workspace: Path, code: int) -> None:
 
 
 def test_a_trial_that_diverges_is_recorded_and_the_search_goes_on(workspace: Path) -> None:
-    """A learning rate of 1e38 makes the loss non-finite in one trial of two."""
-    overrides = ["search.space.learning_rate=[1e38, 1e38]", "search.trials=1", "search.space.epochs=[1]"]
+    """A learning rate of 1e30 makes the loss non-finite; the search ends with that trial on record."""
+    overrides = ["search.space.learning_rate=[1e30, 1e30]", "search.trials=1", "search.space.epochs=[2]"]
     settings = [word for override in overrides for word in ("--set", override)]
     code, out, err = run(workspace, "search", "experiments/small.yaml", "--json", *settings)
     assert code == 0, err

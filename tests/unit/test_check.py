@@ -35,9 +35,9 @@ def test_a_good_spec_is_summed_up(workspace: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("file", "old", "new", "start", "words"),
     [
-        ("tasks/qa/task.yaml", "reference: answer", "reference: reply", "tasks/qa/task.yaml:5:3", "no column 'reply'"),
-        ("tasks/qa/task.yaml", "    train: 8", "    test: 99", "experiments/first.yaml:19:5", "asks for 105 examples"),
-        ("tasks/qa/data.jsonl", '{"question"', '{"quest', "", "tasks/qa/data.jsonl: data cannot be read"),
+        ("tasks/qa/task.yaml", "reference: answer", "reference: reply", "tasks/qa/task.yaml:7:14", "no column 'reply'"),
+        ("tasks/qa/task.yaml", "    train: 8", "    test: 99", "experiments/first.yaml:18:3", "asks for 105 examples"),
+        ("tasks/qa/data.jsonl", "City 3", 'City"3', "", "tasks/qa/data.jsonl: data cannot be read"),
     ],
 )
 def test_mistakes_in_the_data_are_placed(
