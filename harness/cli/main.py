@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from typing import Any
 
 STATUS = {"FINE_TUNE": 0, "PROMPT": 3, "INCONCLUSIVE": 4}
 """Exit status of a verdict; 2 is a user's mistake, 1 a bug, 130 Ctrl-C."""
@@ -21,7 +22,7 @@ def status(arguments: list[str]) -> int:
     from harness.errors import UserError
 
     # typer carries its own click; its error classes are reached through the one it exports.
-    usage_error = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+    usage_error: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
         result = app(arguments, standalone_mode=False, prog_name="harness")
         # typer turns Ctrl-C into this status without a word.
@@ -29,7 +30,7 @@ def status(arguments: list[str]) -> int:
     except typer.Abort:
         return _interrupted()
     except usage_error as error:
-        error.show()  # type: ignore[attr-defined]
+        error.show()
         return 2
     except UserError as error:
         print(error, file=sys.stderr)

@@ -39,9 +39,9 @@ def items_file(needs: dict[str, Path], *, split: str) -> Path:
 def _by_rule(job: Job, *, items: list[Example], train: list[Example]) -> list[Prediction]:
     answers = sorted(example.reference for example in train)
     commonest = max(dict.fromkeys(answers), key=answers.count)
-    texts = {"majority": lambda item: commonest, "copy": lambda item: item.input}
-    text = texts[job.inputs["rule"]]
-    return [Prediction(example_id=item.id, text=text(item), status="ok", tokens_in=0, tokens_out=0) for item in items]
+    texts = {"majority": [commonest] * len(items), "copy": [item.input for item in items]}[job.inputs["rule"]]
+    pairs = zip(items, texts, strict=True)
+    return [Prediction(example_id=item.id, text=text, status="ok", tokens_in=0, tokens_out=0) for item, text in pairs]
 
 
 def _by_model(job: Job, *, items: list[Example], train: list[Example]) -> list[Prediction]:
