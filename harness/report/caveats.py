@@ -5,21 +5,19 @@ from typing import Any
 from harness.plan import Plan, ScoredArm
 from harness.plan.setup import Setup
 
-GAP = "{tuned} scores {gain} on {metric} than the best prompt, {best}"
 NEXT = {
-    "FINE_TUNE": f"Fine-tune: {GAP}, and every gate is proven.",
-    "PROMPT": f"Keep prompting: a gate is ruled out. {GAP}.",
-    "INCONCLUSIVE": f"Not settled, so keep prompting for now: {GAP}, but not every gate is proven.",
+    "FINE_TUNE": "Fine-tune: {gap} against the best prompt, and every gate is proven.",
+    "PROMPT": "Keep prompting: {gap} against the best prompt, and a gate is ruled out.",
+    "INCONCLUSIVE": "Not settled, so keep prompting: {gap} against the best prompt, and not every gate is proven.",
 }
 
 
 def headline(verdict: str, *, metric: str, tuned: ScoredArm | None, best: ScoredArm, key: str) -> str:
     """The decision in one sentence."""
     if tuned is None:
-        return "Not settled, so keep prompting for now: no trial of the search finished."
+        return "Not settled, so keep prompting: no trial of the search finished."
     gap = 100 * (tuned.scores.summary["mean"][key] - best.scores.summary["mean"][key])
-    gain = f"{abs(gap):.1f} points {'higher' if gap >= 0 else 'lower'}"
-    return NEXT[verdict].format(tuned=tuned.arm.name, gain=gain, metric=metric, best=best.arm.name)
+    return NEXT[verdict].format(gap=f"{gap:+.1f} points of {metric}")
 
 
 def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None) -> list[str]:

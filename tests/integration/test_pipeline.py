@@ -103,6 +103,7 @@ def _check_report(workspace: Path) -> None:
     tuned = [arm for arm in found["leaderboard"] if arm["kind"] == "tuned"]
     assert len(tuned) == 2
     assert all(0 < arm["validation"]["rougeL"] <= 1 for arm in tuned)
+    assert "points of ROUGE-L against the best prompt" in found["headline"]
     assert len(found["examples"]) == 3
     assert found["effort"][1]["tokens_trained"] > 0
     assert found["data"]["sizes"] == {"train": 16, "validation": 6, "test": 12}
