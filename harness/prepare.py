@@ -13,6 +13,7 @@ from harness.adapters.models import resolved_model
 from harness.adapters.tables import newest_revision, source_files
 from harness.canonical import file_digest
 from harness.errors import UserError
+from harness.ledger import Ledger
 from harness.loading import Resolved, source_path
 from harness.plan.setup import Benchmark, Setup, Source
 
@@ -27,6 +28,7 @@ def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
             resolved.experiment.model, root=resolved.root, where=resolved.where("model", "name"), say=say
         ),
         sampler=study,
+        ledger=Ledger(resolved.root / ".harness" / "ledger.jsonl"),
     )
 
 
@@ -43,7 +45,9 @@ def data_source(resolved: Resolved) -> Source:
         return Source(
             {"hub": spec.source, "config": spec.config, "revision": spec.revision or newest_revision(spec.source)}, None
         )
-    return Source({name: file_digest(file) for name, file in source_files(path).items()}, str(path))
+    return Source(
+        {name: [file_digest(file) for file in parts] for name, parts in source_files(path).items()}, str(path)
+    )
 
 
 def uses_hub(setup: Setup) -> bool:
@@ -63,8 +67,12 @@ def _benchmark(name: str, path: Path | None, *, resolved: Resolved) -> Benchmark
             raise UserError(f"unknown benchmark {name!r}", where=resolved.where("gates", "forgetting"), fix=fix)
         return Benchmark({"lm_eval": name}, None, None)
     source = _metadata(path).get("source")
-    data = source_path(str(source), root=resolved.root) if source else None
-    identity = {"file": file_digest(path)} | ({"data": file_digest(data)} if data else {})
+    try:
+        data = source_path(str(source), root=resolved.root) if source else None
+    except UserError as error:
+        raise UserError(error.what, where=f"{path}: metadata.source", fix=error.fix) from error
+    code = {file.name: file_digest(file) for file in sorted(path.parent.glob("*.py"))}
+    identity = {"file": file_digest(path), **code} | ({"data": file_digest(data)} if data else {})
     return Benchmark(identity, str(path), str(data) if data else None)
 
 
@@ -78,4 +86,6 @@ def _metadata(path: Path) -> dict[str, Any]:
         raise UserError(
             f"benchmark file cannot be read: {str(error).splitlines()[0]}", where=str(path), fix="mend the YAML"
         ) from error
+    if not isinstance(content, dict) or not isinstance(content.get("metadata", {}), dict):
+        raise UserError("is not an lm-eval task file", where=str(path), fix="see tasks/forgetting/README.md")
     return dict(content.get("metadata") or {})

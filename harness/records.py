@@ -193,7 +193,7 @@ class DataSummary(Record):
     duplicates_total: int
     """How many there are; the list holds the first hundred."""
     dropped: int
-    """Rows left out for lack of an input or a reference."""
+    """Rows left out: no input or reference, or a source shared with the test split."""
 
 
 class Answer(Record):
@@ -225,8 +225,8 @@ class Report(Record):
 
     schema_version: int = 1
     """Of this document."""
-    experiment: str
-    """Its name."""
+    experiment: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    """Its name; it names a folder."""
     verdict: Verdict
     """The decision."""
     headline: str

@@ -19,14 +19,14 @@ VERSIONS: dict[str, int] = {
 """Raise a stage's number when its code gives other results for the same inputs."""
 
 NUMERIC_LIBRARIES: dict[str, tuple[str, ...]] = {
-    "data": ("datasets",),
-    "testset": ("datasets",),
-    "predict": ("torch", "transformers", "peft", "bitsandbytes"),
-    "score": ("evaluate", "rouge_score"),
-    "train": ("torch", "transformers", "peft", "trl", "bitsandbytes"),
-    "forgetting": ("torch", "transformers", "peft", "lm_eval", "bitsandbytes"),
+    "data": ("datasets", "pandas"),
+    "testset": ("datasets", "pandas"),
+    "predict": ("torch", "transformers", "tokenizers", "peft", "bitsandbytes"),
+    "score": ("evaluate", "rouge_score", "scikit-learn"),
+    "train": ("torch", "transformers", "tokenizers", "accelerate", "datasets", "peft", "trl", "bitsandbytes"),
+    "forgetting": ("torch", "transformers", "tokenizers", "peft", "lm_eval", "bitsandbytes"),
     "lock": (),
-    "judge": ("scipy", "statsmodels"),
+    "judge": ("scipy", "statsmodels", "numpy"),
 }
 """Libraries whose version can change a stage's numbers; it is part of the key."""
 

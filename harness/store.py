@@ -119,6 +119,12 @@ class Store:
         for path in self.root.glob(".*-*.*"):
             shutil.rmtree(path, ignore_errors=True)
 
+    def forget_failed(self) -> None:
+        """Remove artifacts of failed steps, so that they are tried again."""
+        for artifact in list(self.every()):
+            if artifact.status == "failed":
+                shutil.rmtree(artifact.path)
+
     def _verify(self, artifact: Artifact) -> Artifact:
         for name, expected in artifact.files.items():
             path = artifact.path / name

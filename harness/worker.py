@@ -47,7 +47,9 @@ def _answer(executor: InProcess, path: Path, *, channel: TextIO) -> dict[str, An
         return {"user_error": ["the disk is full", str(executor.store.root), "make room; the same command goes on"]}
     except MemoryError:
         return {"user_error": ["the machine ran out of memory", path.stem, "use a smaller model or batch size"]}
-    except Exception:
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
+            return {"user_error": ["the device ran out of memory", path.stem, "use a smaller model.answer_batch_size"]}
         return {"bug": traceback.format_exc()}
 
 

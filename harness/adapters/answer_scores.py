@@ -66,7 +66,15 @@ def _custom(name: str, *, answers: Sequence[str], items: Sequence[Example], task
         )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    score: Callable[..., Any] = getattr(module, function)
+    called: Callable[..., Any] = getattr(module, function)
+
+    def score(answer: str, reference: str, text: str) -> Any:
+        try:
+            return called(answer, reference, text)
+        except Exception as error:  # The task's own code may raise anything.
+            what = f"metric {name} raised {type(error).__name__}: {error}, for the answer {answer[:60]!r}"
+            raise UserError(what, where=str(task_dir), fix="mend the function") from error
+
     return [
         _checked(score(answer, item.reference, item.input), name=name)
         for answer, item in zip(answers, items, strict=True)

@@ -36,8 +36,8 @@ def item_accuracies(
         model=reader, tasks=[task], samples={name: chosen}, log_samples=True, bootstrap_iters=0, task_manager=manager
     )
     return [
-        {"doc": _document_id(sample["doc"]), "acc": int(_accuracy(sample, benchmark=benchmark))}
-        for sample in sorted(found["samples"][name], key=lambda sample: int(sample["doc_id"]))
+        {"doc": _document_id(sample["doc"]), "acc": _accuracy(sample, benchmark=benchmark)}
+        for sample in _one_filter(found["samples"][name])
     ]
 
 
@@ -57,6 +57,11 @@ def _task(benchmark: str, *, file: Path | None, data: Path | None) -> tuple[Any,
     else:
         manager = TaskManager(include_defaults=False)
         found = _from_file(manager, file=file, data=data)
+    if len(found) != 1:
+        names = ", ".join(list(found)[:3])
+        raise UserError(
+            f"benchmark {benchmark} is a group of tasks", where="gates.forgetting", fix=f"name one: {names} …"
+        )
     name, task = next(iter(found.items()))
     return manager, task, name
 
@@ -78,12 +83,20 @@ def _from_file(manager: Any, *, file: Path, data: Path | None) -> Any:
         return manager.load([str(wrapper)])["tasks"]
 
 
-def _accuracy(sample: dict[str, Any], *, benchmark: str) -> float:
+def _one_filter(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each document once, in order: lm-eval lists it again for every answer filter; the task's first one counts."""
+    first = samples[0].get("filter")
+    return sorted((one for one in samples if one.get("filter") == first), key=lambda one: int(one["doc_id"]))
+
+
+def _accuracy(sample: dict[str, Any], *, benchmark: str) -> int:
     for name in ("acc", "exact_match"):
-        if name in sample:
-            return float(sample[name])
+        if name in sample and sample[name] in (0, 1):
+            return int(sample[name])
     raise UserError(
-        f"benchmark {benchmark} has no acc or exact_match per item", where="gates.forgetting", fix="choose another"
+        f"benchmark {benchmark} has no acc or exact_match of 0 or 1 per item",
+        where="gates.forgetting",
+        fix="choose another",
     )
 
 

@@ -29,6 +29,8 @@ class LanguageModel:
     """What answers now: the base, or a PeftModel over it."""
     adapter: Path | None = None
     """Folder of the adapter in use."""
+    forward: Any = None
+    """The instance's own `forward` as loaded, where a library had set one."""
 
     @property
     def context(self) -> int:
@@ -67,6 +69,11 @@ def strip(model: LanguageModel) -> None:
         model.base = model.active.unload()
         model.base.__dict__.pop("peft_config", None)
         model.base.__dict__.pop("_hf_peft_config_loaded", None)
+    # Trainers wrap `forward` and switch to training mode; the next step gets the model as it was loaded.
+    model.base.__dict__.pop("forward", None)
+    if model.forward is not None:
+        model.base.forward = model.forward
+    model.base.eval()
     model.active, model.adapter = model.base, None
 
 
@@ -95,7 +102,7 @@ def _load(identity: dict[str, Any], *, path: str) -> LanguageModel:
     if tokenizer.chat_template is None:
         tokenizer.chat_template = PLAIN_TEMPLATE
     base.eval()
-    return LanguageModel(base=base, tokenizer=tokenizer, active=base)
+    return LanguageModel(base=base, tokenizer=tokenizer, active=base, forward=base.__dict__.get("forward"))
 
 
 def _nf4(dtype: Any) -> Any:

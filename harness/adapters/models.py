@@ -32,7 +32,6 @@ class ModelReference:
     def identity(self, *, quantization: str | None = None) -> dict[str, object]:
         """What of it makes a step's key."""
         found: dict[str, object] = {
-            "name": self.name,
             "fingerprint": self.fingerprint,
             "dtype": self.dtype,
             "quantization": quantization,
@@ -73,14 +72,14 @@ def inspected_model(spec: ModelSpec, *, root: Path, where: str) -> ModelSummary:
     if local.is_dir():
         return ModelSummary(spec.name, model_bytes(local), "")
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, RepositoryNotFoundError
 
     name = sample_model.HUB_NAME if spec.name == "sample" else spec.name
     try:
         found = HfApi().model_info(name, revision=spec.revision, files_metadata=True, timeout=10)
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise _unknown(name, where=where) from error
-    except (HfHubHTTPError, OSError):
+    except (HfHubHTTPError, HTTPError, OSError):
         # No connection: what the cache holds is enough to run.
         return ModelSummary(name, model_bytes(_downloaded(name, spec.revision, where=where)), "from the local cache")
     sizes = [file.size or 0 for file in found.siblings or [] if file.rfilename.endswith(".safetensors")]
@@ -122,15 +121,16 @@ def _downloaded(name: str, revision: str | None, *, where: str) -> Path:
     from huggingface_hub.errors import (
         HfHubHTTPError,
         HFValidationError,
+        HTTPError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
     )
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(WEIGHTS)))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=[*WEIGHTS, "*.py"]))
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise _unknown(name, where=where) from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+    except (LocalEntryNotFoundError, HfHubHTTPError, HTTPError, OSError) as error:
         raise UserError(
             f"model {name!r} is not in the local cache and the hub cannot be reached",
             where=where,
@@ -139,5 +139,5 @@ def _downloaded(name: str, revision: str | None, *, where: str) -> Path:
 
 
 def _fingerprint(path: Path) -> str:
-    files = {file.name: file for pattern in WEIGHTS for file in path.glob(pattern) if file.is_file()}
+    files = {file.name: file for pattern in (*WEIGHTS, "*.py") for file in path.glob(pattern) if file.is_file()}
     return digest({name: file_digest(files[name]) for name in sorted(files)})

@@ -41,7 +41,8 @@ def mirror(spec: SearchSpec, *, history: Sequence[Trial], path: Path, name: str,
 
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
+    for stale in (fresh, path.with_suffix(".new.lock")):
+        stale.unlink(missing_ok=True)
     storage = JournalStorage(JournalFileBackend(str(fresh)))
     _study(spec, history=history, seed=spec.seed, metric=metric, storage=storage, name=name)
     os.replace(fresh, path)

@@ -17,24 +17,24 @@ def source_rows(spec: DataSpec, *, path: str | None) -> dict[str, list[dict[str,
     if path is None:
         return _hub_rows(spec)
     files = source_files(Path(path))
-    return {name: _file_rows(file) for name, file in files.items()}
+    return {name: [row for file in parts for row in _file_rows(file)] for name, parts in files.items()}
 
 
-def source_files(path: Path) -> dict[str, Path]:
-    """The data files of a source by split name: a folder's `train.*`, `validation.*`, `test.*`, or one file."""
+def source_files(path: Path) -> dict[str, list[Path]]:
+    """The data files of a source by split name: a folder's `train*`, `validation*` and `test*`, or one file."""
     if path.is_file():
         _builder(path)
-        return {"all": path}
-    found: dict[str, Path] = {}
+        return {"all": [path]}
+    found: dict[str, list[Path]] = {}
     for file in sorted(path.iterdir()):
         word = re.split(r"[-_.]", file.name.casefold())[0]
         if word in SPLIT_NAMES and file.suffix in BUILDERS:
-            found[SPLIT_NAMES[word]] = file
+            found.setdefault(SPLIT_NAMES[word], []).append(file)
     if found:
         return found
     single = [file for file in sorted(path.iterdir()) if file.suffix in BUILDERS]
     if len(single) == 1:
-        return {"all": single[0]}
+        return {"all": [single[0]]}
     raise UserError(
         f"folder holds {len(single)} data files and none named train.*, validation.* or test.*",
         where=str(path),
@@ -97,11 +97,12 @@ def _hub_rows(spec: DataSpec) -> dict[str, list[dict[str, Any]]]:
 def newest_revision(source: str) -> str:
     """The commit that a hub data set is at now."""
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError
 
     name = source.removeprefix("hub:")
     try:
         return str(HfApi().dataset_info(name, timeout=10).sha)
-    except OSError as error:
+    except (OSError, HTTPError) as error:
         raise UserError(
             f"hub data set {name} cannot be reached",
             where="data.source",

@@ -18,7 +18,9 @@ class EpochOutcome(NamedTuple):
     tokens: int
     """Tokens read in training, padding left out."""
     cut: int
-    """Examples longer than max_length, whose end was cut."""
+    """Examples as long as max_length or longer, whose end was cut."""
+    dropped: int
+    """Examples whose whole answer lay beyond max_length; they taught nothing."""
     parameters: int
     """Trainable parameters."""
     log: list[dict[str, Any]]
@@ -30,6 +32,7 @@ def trained_epoch(
     *,
     inputs: dict[str, Any],
     path: str,
+    model_name: str,
     previous: Path | None,
     out: Path,
     progress: Callable[[int, int], None],
@@ -39,13 +42,13 @@ def trained_epoch(
     from transformers import set_seed
 
     model = language_model(inputs["model"], path=path)
-    set_seed(inputs["seed"] * 1000 + inputs["epoch"])
+    set_seed(_seed(inputs))
     tuned = _adapted(model, inputs=inputs, previous=previous)
     try:
         trainer = _trainer(tuned, model, rows=rows, inputs=inputs, progress=progress, out=out, previous=previous)
         result = trainer.train()
         # The name, not the folder: artifacts are the same on every machine.
-        tuned.peft_config["default"].base_model_name_or_path = inputs["model"]["name"]
+        tuned.peft_config["default"].base_model_name_or_path = model_name
         tuned.save_pretrained(str(out), safe_serialization=True, save_embedding_layers=False)
         (out / "README.md").unlink(missing_ok=True)
         save_state(trainer.optimizer.optimizer, out / "optimizer.safetensors")
@@ -54,7 +57,12 @@ def trained_epoch(
     finally:
         model.active = tuned
         strip(model)
-    return _outcome(trainer, tuned, loss=result.training_loss, rows=rows, inputs=inputs, model=model)
+    return _outcome(trainer, loss=result.training_loss, asked=len(rows), longest=inputs["settings"]["max_length"])
+
+
+def _seed(inputs: dict[str, Any]) -> int:
+    """A seed for this epoch, in the 32 bits that numpy allows."""
+    return int(inputs["seed"] * 1000 + inputs["epoch"]) % 2**32
 
 
 def _adapted(model: LanguageModel, *, inputs: dict[str, Any], previous: Path | None) -> Any:
@@ -93,16 +101,18 @@ def _trainer(
 
     arguments = _arguments(inputs, out=out)
     tuned.train()
-    optimizer, schedule = _optimizer(tuned, inputs=inputs, examples=len(rows))
+    optimizer = _optimizer(tuned, inputs=inputs)
     trainer = SFTTrainer(
         model=tuned,
         args=arguments,
         train_dataset=Dataset.from_list(rows),
         processing_class=model.tokenizer,
-        optimizers=(optimizer, schedule),
+        optimizers=(optimizer, None),
         callbacks=[_watcher(progress)],
     )
     trainer.remove_callback(PrinterCallback)
+    # The trainer drops examples whose answer lies beyond max_length; steps are counted after that.
+    trainer.lr_scheduler = _schedule(optimizer, inputs=inputs, examples=len(trainer.train_dataset))
     if previous is not None:
         load_state(optimizer, previous / "optimizer.safetensors")
     return trainer
@@ -123,7 +133,7 @@ def _arguments(inputs: dict[str, Any], *, out: Path) -> Any:
         max_length=settings["max_length"],
         completion_only_loss=True,
         train_sampling_strategy="group_by_length",
-        seed=inputs["seed"] * 1000 + inputs["epoch"],
+        seed=_seed(inputs),
         save_strategy="no",
         report_to=[],
         logging_steps=1,
@@ -137,22 +147,26 @@ def _arguments(inputs: dict[str, Any], *, out: Path) -> Any:
     )
 
 
-def _optimizer(tuned: Any, *, inputs: dict[str, Any], examples: int) -> tuple[Any, Any]:
-    """AdamW and its cosine schedule, set to the start of this epoch of the whole."""
+def _optimizer(tuned: Any, *, inputs: dict[str, Any]) -> Any:
     import torch
+
+    weights = [parameter for parameter in tuned.parameters() if parameter.requires_grad]
+    rate, decay = inputs["params"]["learning_rate"], inputs["settings"]["weight_decay"]
+    return torch.optim.AdamW(weights, lr=rate, weight_decay=decay)
+
+
+def _schedule(optimizer: Any, *, inputs: dict[str, Any], examples: int) -> Any:
+    """Cosine with warm-up over the whole training, set to the start of this epoch."""
     from transformers import get_cosine_schedule_with_warmup
 
     settings, params = inputs["settings"], inputs["params"]
-    rate = params["learning_rate"]
-    weights = [parameter for parameter in tuned.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=settings["weight_decay"])
     steps = math.ceil(examples / settings["batch_size"])
     total = steps * params["epochs"]
     done = steps * (inputs["epoch"] - 1)
     for group in optimizer.param_groups:
-        group["initial_lr"] = rate
+        group["initial_lr"] = params["learning_rate"]
     warmup = math.ceil(total * settings["warmup_ratio"])
-    return optimizer, get_cosine_schedule_with_warmup(optimizer, warmup, total, last_epoch=done - 1)
+    return get_cosine_schedule_with_warmup(optimizer, warmup, total, last_epoch=done - 1)
 
 
 def _watcher(progress: Callable[[int, int], None]) -> Any:
@@ -176,25 +190,14 @@ def _watcher(progress: Callable[[int, int], None]) -> Any:
     return Watcher()
 
 
-def _outcome(
-    trainer: Any, tuned: Any, *, loss: float, rows: list[dict[str, Any]], inputs: dict[str, Any], model: LanguageModel
-) -> EpochOutcome:
-    steps = [entry for entry in trainer.state.log_history if "loss" in entry]
-    log = [
-        {
-            "step": entry["step"],
-            "loss": float(entry["loss"]),
-            "learning_rate": float(entry["learning_rate"]),
-            "grad_norm": float(entry["grad_norm"]),
-        }
-        for entry in steps
-    ]
-    longest = inputs["settings"]["max_length"]
-    cut = sum(len(ids) >= longest for ids in trainer.train_dataset["input_ids"])
+def _outcome(trainer: Any, *, loss: float, asked: int, longest: int) -> EpochOutcome:
+    names = ("step", "loss", "learning_rate", "grad_norm")
+    log = [{name: float(entry[name]) for name in names} for entry in trainer.state.log_history if "loss" in entry]
     return EpochOutcome(
         loss=round(float(loss), 6),
         tokens=int(trainer._total_train_tokens),
-        cut=cut,
+        cut=sum(len(ids) >= longest for ids in trainer.train_dataset["input_ids"]),
+        dropped=asked - len(trainer.train_dataset),
         parameters=sum(parameter.numel() for parameter in trainer.optimizer.param_groups[0]["params"]),
         log=log,
     )

@@ -24,6 +24,7 @@ Set = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
+Retry = Annotated[bool, typer.Option("--retry-failed", help="Train failed trials once more, say after freeing memory.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -37,14 +38,14 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 @app.command(epilog="Example:  harness run experiments/quickstart.yaml --set search.trials=8")
-def run(spec: Spec, set: Set = None, json: Json = False) -> int:
+def run(spec: Spec, set: Set = None, retry_failed: Retry = False, json: Json = False) -> int:
     """Baselines, search, gates, verdict, report. Goes on where it was stopped.
 
     Exit status: 0 FINE_TUNE, 3 PROMPT, 4 INCONCLUSIVE, 2 a mistake in the spec, 1 a bug.
     """
     from harness.cli.running import run_command
 
-    return run_command(spec, overrides=set or [], json=json)
+    return run_command(spec, overrides=set or [], retry_failed=retry_failed, json=json)
 
 
 @app.command(epilog="Example:  harness check experiments/quickstart.yaml")

@@ -10,6 +10,7 @@ from harness.cli.placing import placed
 from harness.estimate import Sizes, expected_work, peak_bytes
 from harness.loading import Resolved, load_experiment
 from harness.prepare import benchmarks, data_source
+from harness.report.text import one_line
 from harness.stages.audit import Audit, audited
 
 
@@ -20,7 +21,8 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         where = resolved.where("model", "name")
         model = inspected_model(resolved.experiment.model, root=resolved.root, where=where)
         benchmarks(resolved)
-        audit = audited(resolved.task.data, path=data_source(resolved).path)
+        labels = resolved.task.labels if resolved.task.kind == "label" else None
+        audit = audited(resolved.task.data, path=data_source(resolved).path, labels=labels)
     found = _estimates(resolved, audit, model)
     if json:
         print_json({"experiment": resolved.name, "data": audit.model_dump(), **found})
@@ -47,7 +49,7 @@ def _show(resolved: Resolved, audit: Audit, model: ModelSummary, found: dict[str
     out.print(f"model    {model.name} ({model.weight_bytes / 1e9:.2f} GB{remark})", markup=False)
     out.print(f"data     {', '.join(f'{name} {size}' for name, size in audit.sizes.items())}", markup=False)
     for line in audit.remarks:
-        out.print(f"         {line}", markup=False)
+        out.print(f"         {one_line(line)}", markup=False)
     out.print(f"time     about {minutes(sum(found['seconds'].values()))} on two CPU cores, at most:", markup=False)
     for title, seconds in found["seconds"].items():
         out.print(f"         {minutes(seconds):>8}  {title}", markup=False)

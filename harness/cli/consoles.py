@@ -6,6 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
+from harness.report.text import one_line
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -17,7 +19,7 @@ def print_json(value: Any) -> None:
 
 def say(text: str) -> None:
     """A line about what goes on."""
-    err.print(text, style="dim", markup=False)
+    err.print(one_line(text), style="dim", markup=False)
 
 
 def minutes(seconds: float) -> str:

@@ -3,12 +3,14 @@
 import sys
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from harness.cli.consoles import out, print_json
 from harness.cli.main import STATUS
 from harness.errors import UserError
 from harness.judging import Judgement, read_request
+from harness.report.text import one_line
 
 
 def judge_command(file: Path, *, json: bool) -> int:
@@ -40,7 +42,7 @@ def _show(judgement: Judgement) -> None:
     table = Table("condition", "outcome", "effect", "must exceed", "n", "p holds", "p fails")
     for row in judgement.conditions:
         cells = (f"{row.effect:+.4f}", f"{row.margin:+.4f}", str(row.n), f"{row.p_pass:.4f}", f"{row.p_fail:.4f}")
-        table.add_row(row.cond.replace("[", "\\["), row.outcome, *cells)
+        table.add_row(escape(one_line(row.cond)), row.outcome, *cells)
     out.print(table)
     for text in (*judgement.reasons, *(f"{row.cond}: {text}" for row in judgement.conditions for text in row.warnings)):
-        out.print(f"- {text}", markup=False)
+        out.print(f"- {one_line(text)}", markup=False)

@@ -47,8 +47,7 @@ def shown_report(setup: Setup, *, finished: Plan, store: Store, json: bool) -> R
 
     report, root = build(setup, finished=finished, store=store), setup.resolved.root
     folder = root / STATE / "runs" / run_id(report)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(_as_json(report), "utf-8")
+    _written(folder, {"report.json": _as_json(report)})
     _show(report, folder=write_report(report, root=root), json=json)
     return report
 
@@ -64,12 +63,17 @@ def write_report(report: Report, *, root: Path) -> Path:
     from harness.report.markdown import render_markdown
 
     folder = root / "reports" / report.experiment
-    folder.mkdir(parents=True, exist_ok=True)
     texts = {"json": _as_json(report), "md": render_markdown(report), "html": render_html(report)}
-    for ending, text in texts.items():
-        temporary = folder / f".report.{ending}.new"
+    return _written(folder, {f"report.{ending}": text for ending, text in texts.items()})
+
+
+def _written(folder: Path, texts: dict[str, str]) -> Path:
+    """Every file whole or as it was."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        temporary = folder / f".{name}.new"
         temporary.write_text(text, "utf-8")
-        temporary.replace(folder / f"report.{ending}")
+        temporary.replace(folder / name)
     return folder
 
 

@@ -26,9 +26,9 @@ from harness.store import Store
 STATE = ".harness"
 
 
-def run_command(spec: Path, *, overrides: list[str], json: bool) -> int:
+def run_command(spec: Path, *, overrides: list[str], retry_failed: bool, json: bool) -> int:
     """Everything, up to the verdict and its report."""
-    setup, store, finished = _reached(spec, overrides=overrides, goal="verdict")
+    setup, store, finished = _reached(spec, overrides=overrides, goal="verdict", retry_failed=retry_failed)
     report = shown_report(setup, finished=finished, store=store, json=json)
     return STATUS[report.verdict]
 
@@ -95,7 +95,7 @@ def _plain(text: str) -> str:
     return text.replace("[", "\\[")
 
 
-def _reached(spec: Path, *, overrides: list[str], goal: Goal) -> tuple[Setup, Store, Plan]:
+def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool = False) -> tuple[Setup, Store, Plan]:
     """The plan of `goal` with nothing missing; computes what is."""
     resolved = load_experiment(spec, overrides=overrides)
     with placed(resolved):
@@ -104,6 +104,8 @@ def _reached(spec: Path, *, overrides: list[str], goal: Goal) -> tuple[Setup, St
     with _alone(folder), placed(resolved):
         store = Store(folder / "store")
         store.sweep()
+        if retry_failed:
+            store.forget_failed()
         weights = model_bytes(setup.model.path)
         with (
             RunDisplay(

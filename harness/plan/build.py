@@ -10,8 +10,6 @@ from harness.prompts import PromptConfig
 from harness.specs import MetricGate
 from harness.steps import Step
 
-BATCH = 32
-"""Conversations answered together. In bf16 it can change a token, so it is part of the key."""
 SETTINGS = ("batch_size", "micro_batch_size", "max_length", "warmup_ratio", "weight_decay")
 
 
@@ -30,7 +28,9 @@ def testset_step(setup: Setup, *, data: str) -> Step:
 def _data_inputs(setup: Setup) -> dict[str, Any]:
     spec = setup.resolved.task.data.model_dump(mode="json", exclude={"source", "revision"})
     place = {"source": _shown_source(setup), "revision": setup.source.identity.get("revision")}
-    return {"data": {**spec, **place}, "source": setup.source.identity}
+    task = setup.resolved.task
+    labels = task.labels if task.kind == "label" else None
+    return {"data": {**spec, **place}, "source": setup.source.identity, "kind": task.kind, "labels": labels}
 
 
 def _shown_source(setup: Setup) -> str:
@@ -63,7 +63,7 @@ def _predict(
         "kind": task.kind,
         "split": split,
         "max_new_tokens": task.max_new_tokens,
-        "batch_size": BATCH,
+        "batch_size": setup.resolved.experiment.model.answer_batch_size,
     }
     return Step("predict", inputs, needs=needs, local={"model_path": str(setup.model.path)}, title=title)
 
@@ -106,7 +106,13 @@ def epoch_step(
     }
     needs = {"data": data} if previous is None else {"data": data, "previous": previous}
     title = f"train trial {number}, epoch {epoch} of {params['epochs']}"
-    return Step("train", inputs, needs=needs, local={"model_path": str(setup.model.path)}, title=title, optional=True)
+    local = {"model_path": str(setup.model.path), "model_name": _portable_name(setup)}
+    return Step("train", inputs, needs=needs, local=local, title=title, optional=True)
+
+
+def _portable_name(setup: Setup) -> str:
+    """The base model's name for the adapter's own record: a hub id, or a folder's name without its place."""
+    return setup.model.path.name if setup.resolved.root.joinpath(setup.model.name).is_dir() else setup.model.name
 
 
 def forgetting_step(setup: Setup, *, name: str, limit: int | None, adapter: str | None) -> Step:
@@ -130,9 +136,13 @@ def lock_step(setup: Setup, *, testset: str, test_hash: str, champions: dict[str
     return Step("lock", inputs, needs={"testset": testset}, title="lock the test set")
 
 
-def judge_step(setup: Setup, *, needs: dict[str, str]) -> Step:
-    """The verdict."""
-    return Step("judge", judge_inputs(setup), needs=needs, title="judge")
+def judge_step(setup: Setup, *, test_hash: str, needs: dict[str, str]) -> Step:
+    """The verdict; the ledger knows whether these test items were judged before."""
+    inputs = judge_inputs(setup)
+    opening = digest({"inputs": inputs, "needs": needs})
+    prior = setup.ledger.prior_uses(test=test_hash, opening=opening)
+    local = {"test": test_hash, "opening": opening}
+    return Step("judge", {**inputs, "prior_uses_of_test_set": prior}, needs=needs, local=local, title="judge")
 
 
 def judge_inputs(setup: Setup) -> dict[str, Any]:

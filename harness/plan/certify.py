@@ -49,8 +49,7 @@ def _with_tuned(setup: Setup, desk: Desk, known: Plan, *, best: Trial, needs: di
     known = replace(known, tuned=tuned, forgetting=_forgetting(setup, desk, adapter=adapter))
     if desk.missing or tuned is None:
         return known
-    judgement = _judged(setup, desk, tuned=tuned, tested=known.tested, forgetting=known.forgetting)
-    return replace(known, judgement=judgement)
+    return replace(known, judgement=_judged(setup, desk, known=known, tuned=tuned))
 
 
 def best_adapter(setup: Setup, desk: Desk, *, trial: Trial, data: Artifact, labels: list[str]) -> Artifact:
@@ -108,15 +107,10 @@ def _forgetting(setup: Setup, desk: Desk, *, adapter: Artifact) -> dict[str, tup
     return found
 
 
-def _judged(
-    setup: Setup,
-    desk: Desk,
-    *,
-    tuned: ScoredArm,
-    tested: dict[str, ScoredArm],
-    forgetting: dict[str, tuple[Artifact, Artifact]],
-) -> Artifact | None:
-    needs = {"tuned": tuned.scores.key} | {f"beats:{name}": scored.scores.key for name, scored in tested.items()}
-    for name, (base, adapted) in forgetting.items():
+def _judged(setup: Setup, desk: Desk, *, known: Plan, tuned: ScoredArm) -> Artifact | None:
+    assert known.testset is not None
+    needs = {"tuned": tuned.scores.key}
+    needs |= {f"beats:{name}": scored.scores.key for name, scored in known.tested.items()}
+    for name, (base, adapted) in known.forgetting.items():
         needs |= {f"base:{name}": base.key, f"tuned:{name}": adapted.key}
-    return desk.want(build.judge_step(setup, needs=needs))
+    return desk.want(build.judge_step(setup, test_hash=known.testset.summary["hashes"]["test"], needs=needs))

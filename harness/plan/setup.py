@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.ledger import Ledger
 from harness.loading import Resolved
 from harness.records import Trial
 from harness.specs import SearchSpec
@@ -58,6 +59,7 @@ class Setup:
     source: Source
     benchmarks: dict[str, Benchmark]
     sampler: Sampler
+    ledger: Ledger
 
     @property
     def metric(self) -> str:

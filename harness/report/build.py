@@ -61,7 +61,7 @@ def build(setup: Setup, *, finished: Plan, store: Store) -> Report:
         forgetting=_forgetting(setup, finished),
         data=_data(setup, finished),
         examples=_examples(setup, finished, frame=frame, best=best.arm.name),
-        warnings=warnings(setup, finished, judged=judged),
+        warnings=warnings(setup, finished, judged=judged, store=store),
         spec=experiment.model_dump(mode="json"),
         provenance=_provenance(finished, store=store),
         timing=_timing(finished, store=store),

@@ -4,6 +4,7 @@ from typing import Any
 
 from harness.plan import Plan, ScoredArm
 from harness.plan.setup import Setup
+from harness.store import Store
 
 NEXT = {
     "FINE_TUNE": "Fine-tune: {gap} against the best prompt, and every gate is proven.",
@@ -20,12 +21,13 @@ def headline(verdict: str, *, metric: str, tuned: ScoredArm | None, best: Scored
     return NEXT[verdict].format(gap=f"{gap:+.1f} points of {metric}")
 
 
-def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None) -> list[str]:
+def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, store: Store) -> list[str]:
     """What a reader should know before deciding."""
     return [
         *_data_warnings(finished),
         *_answer_warnings(finished),
         *_trial_warnings(finished),
+        *_length_warnings(finished, store=store),
         *[f"{row['cond']}: {text}" for row in (judged or {"conditions": []})["conditions"] for text in row["warnings"]],
         *([] if setup.benchmarks else ["No forgetting benchmark is gated: what the model lost was not measured."]),
     ]
@@ -38,7 +40,7 @@ def _data_warnings(finished: Plan) -> list[str]:
     if count := finished.testset.summary["duplicates_total"]:
         found.append(f"{count} inputs occur in more than one split: scores on them may be flattering.")
     if count := finished.data.summary["dropped"]:
-        found.append(f"{count} rows were left out because their input or answer is empty.")
+        found.append(f"{count} rows were left out: no input or answer, or a source shared with the test split.")
     return found
 
 
@@ -60,3 +62,15 @@ def _answer_warnings(finished: Plan) -> list[str]:
 def _trial_warnings(finished: Plan) -> list[str]:
     failed = [trial for trial in finished.trials if trial.status == "failed"]
     return [f"Trial {trial.number} failed: {trial.error}" for trial in failed]
+
+
+def _length_warnings(finished: Plan, *, store: Store) -> list[str]:
+    """What max_length did to the training examples; the same in every epoch."""
+    trained = [one for step in finished.wanted if step.stage == "train" and (one := store.find(step.key))]
+    summary = next((one.summary for one in trained if one.status == "done"), {"cut": 0, "dropped": 0})
+    found = [f"{summary['cut']} training examples reach search.max_length and were cut."] if summary["cut"] else []
+    if summary["dropped"]:
+        found.append(
+            f"{summary['dropped']} training examples were left out: their answer lies beyond search.max_length."
+        )
+    return found

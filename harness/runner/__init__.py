@@ -32,5 +32,7 @@ def run_to_goal(setup: Setup, *, store: Store, executor: Executor, display: Disp
         if current.done:
             return current
         for step in current.missing:
+            if step.stage == "judge":
+                setup.ledger.open(test=step.local["test"], opening=step.local["opening"])
             display.started(step)
             display.finished(executor.execute(step, progress=display.advanced))

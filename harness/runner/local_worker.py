@@ -53,8 +53,10 @@ class LocalWorker:
                 self._asked(path, progress=progress)
             except WorkerDied as death:
                 self._recorded(step, death)
-        path.unlink(missing_ok=True)
-        return self.store.get(step.key)
+        found = self.store.get(step.key)
+        if found.status == "done":
+            path.unlink(missing_ok=True)
+        return found
 
     def stop(self) -> None:
         """End the child."""
@@ -123,7 +125,7 @@ class LocalWorker:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     text=True,
-                    env={**os.environ, **QUIET, **offline},
+                    env={**os.environ, **QUIET, **offline, **_one_gpu()},
                 )
         return self._process
 
@@ -131,6 +133,12 @@ class LocalWorker:
     def log(self) -> Path:
         """Where the child's output goes."""
         return self.folder / "logs" / "worker.log"
+
+
+def _one_gpu() -> dict[str, str]:
+    """A trial trains on one device; the first visible one."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    return {"CUDA_VISIBLE_DEVICES": visible.split(",")[0]}
 
 
 def _resident(pid: int) -> int:

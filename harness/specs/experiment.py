@@ -32,6 +32,8 @@ class ModelSpec(Spec):
     """Commit, tag or branch of a hub model; resolved to a commit and recorded."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Weights' precision; `auto` takes bfloat16."""
+    answer_batch_size: int = Field(default=32, ge=1)
+    """Prompts answered together, the same for all arms; smaller needs less memory. In bf16 it can change a token."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Leave off unless you have read it."""
 
@@ -96,10 +98,16 @@ class SearchSpec(Spec):
 class MetricGate(Spec):
     """A gate on one metric."""
 
-    floor: float | None = Field(default=None, ge=0, le=1)
+    floor: float | None = Field(default=None, gt=0, lt=1)
     """The tuned model must prove that it scores above this."""
     margin: float | None = Field(default=None, ge=0, lt=1)
     """It must beat every prompt champion by more than this; null: no improvement gate on this metric."""
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> "MetricGate":
+        if self.floor is None and self.margin is None:
+            raise ValueError("a gate needs a floor, a margin, or both")
+        return self
 
 
 class BenchmarkGate(Spec):

@@ -35,9 +35,9 @@ class Audit(Record):
     """What to do about it, one sentence each."""
 
 
-def audited(spec: DataSpec, *, path: str | None) -> Audit:
+def audited(spec: DataSpec, *, path: str | None, labels: list[str] | None = None) -> Audit:
     """Splits the source as a run would and looks at the result."""
-    splits, dropped = split_examples(source_rows(spec, path=path), spec=spec)
+    splits, dropped = split_examples(source_rows(spec, path=path), spec=spec, labels=labels)
     train, test = splits["train"], splits["test"]
     answer, count = Counter(example.reference for example in train).most_common(1)[0]
     found = Audit(
@@ -57,7 +57,9 @@ def audited(spec: DataSpec, *, path: str | None) -> Audit:
 def _remarks(audit: Audit, *, test: list[Example]) -> list[str]:
     found = []
     if audit.dropped:
-        found.append(f"{audit.dropped} rows lack an input or an answer and are left out")
+        found.append(
+            f"{audit.dropped} rows are left out: they lack an input or an answer, or share a source with the test split"
+        )
     if audit.duplicates:
         found.append(
             f"{audit.duplicates} inputs occur in two splits: remove the copies, or name their source under data.group"

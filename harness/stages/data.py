@@ -24,7 +24,7 @@ def write_selection(job: Job) -> dict[str, Any]:
     return {
         "sizes": {name: len(splits[name]) for name in SELECTING},
         "hashes": {name: file_digest(job.out / f"{name}.jsonl") for name in SELECTING},
-        "labels": labels if len(labels) <= max(200, len(splits["train"]) // 5) else [],
+        "labels": labels if job.inputs.get("kind") == "label" else [],
         "characters": _mean_characters(splits["train"]),
         "dropped": dropped,
     }
@@ -61,7 +61,7 @@ def exact_duplicates(splits: dict[str, list[Example]]) -> list[dict[str, str]]:
 
 def _splits(job: Job) -> tuple[dict[Split, list[Example]], int]:
     spec = DataSpec.model_validate(job.inputs["data"])
-    return split_examples(source_rows(spec, path=job.local.get("path")), spec=spec)
+    return split_examples(source_rows(spec, path=job.local.get("path")), spec=spec, labels=job.inputs.get("labels"))
 
 
 def _mean_characters(examples: list[Example]) -> dict[str, float]:

@@ -35,7 +35,12 @@ def requests(inputs: dict[str, Any], *, needs: dict[str, Path]) -> list[tuple[st
     tuned = read_rows(needs["tuned"] / "scores.jsonl")
     families = {name: read_rows(needs[f"beats:{name}"] / "scores.jsonl") for name in inputs["families"]}
     groups = [row["group"] for row in tuned]
-    shared: dict[str, Any] = {"alpha": inputs["alpha"], "clusters": groups if len(set(groups)) < len(groups) else None}
+    prior = inputs["prior_uses_of_test_set"]
+    shared: dict[str, Any] = {
+        "alpha": inputs["alpha"],
+        "prior_uses_of_test_set": prior,
+        "clusters": groups if len(set(groups)) < len(groups) else None,
+    }
     made = []
     for gate in inputs["gates"]:
         fields = _arms(gate, tuned=tuned, families=families)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.errors import UserError
+from harness.metrics.answers import plain
 from harness.prompts import filled
 from harness.records import Example, Split
 from harness.specs import DataSpec
@@ -21,8 +22,10 @@ Rows = dict[str, list[dict[str, Any]]]
 """Rows by the name of the split they came with; `all` where they came with none."""
 
 
-def split_examples(rows: Rows, *, spec: DataSpec) -> tuple[dict[Split, list[Example]], int]:
-    """Examples of each split, and how many rows lacked an input or a reference."""
+def split_examples(
+    rows: Rows, *, spec: DataSpec, labels: Sequence[str] | None = None
+) -> tuple[dict[Split, list[Example]], int]:
+    """Examples of each split, and how many rows were left out; with `labels`, every reference is one of them."""
     pools: dict[str, list[Example]] = {}
     dropped = 0
     for name, pool in rows.items():
@@ -35,7 +38,10 @@ def split_examples(rows: Rows, *, spec: DataSpec) -> tuple[dict[Split, list[Exam
             raise UserError(
                 f"the {name} split is empty", where="data.splits", fix="give it more rows or a smaller share"
             )
-    return splits, dropped
+    if spec.group is not None and "all" not in pools:
+        splits, shared = _without_shared_groups(splits)
+        dropped += shared
+    return {name: [_labelled(example, labels=labels) for example in splits[name]] for name in SPLITS}, dropped
 
 
 def _example(row: dict[str, Any], *, place: str, spec: DataSpec) -> Example | None:
@@ -45,14 +51,39 @@ def _example(row: dict[str, Any], *, place: str, spec: DataSpec) -> Example | No
             raise _no_column(column, row, field=field)
     if unknown := [name for name in re.findall(r"\{(\w+)\}", spec.input) if name not in row]:
         raise _no_column(unknown[0], row, field="input")
-    text = _clean(filled(spec.input, {key: value for key, value in row.items() if value is not None}))
+    text = _clean(filled(spec.input, row))
     answer = row[spec.reference]
-    if answer is None or not _clean(str(answer)) or not text:
+    absent = any(row[name] is None for name in re.findall(r"\{(\w+)\}", spec.input))
+    if absent or answer is None or not _clean(str(answer)) or not text:
         return None
     reference = spec.rename.get(_clean(str(answer)), _clean(str(answer)))
     group = f"group:{row[spec.group]}" if spec.group else f"text:{text}"
     identity = hashlib.sha256(f"{place}\0{text}\0{reference}".encode()).hexdigest()[:12]
     return Example(id=identity, split="train", group=_short(group), input=text, reference=reference)
+
+
+def _without_shared_groups(splits: dict[Split, list[Example]]) -> tuple[dict[Split, list[Example]], int]:
+    """A source that the data set itself put into several splits stays only in the one that certifies most."""
+    taken: set[str] = set()
+    kept: dict[Split, list[Example]] = {}
+    for name in ("test", "validation", "train"):
+        kept[name] = [example for example in splits[name] if example.group not in taken]
+        taken |= {example.group for example in splits[name]}
+    return kept, sum(map(len, splits.values())) - sum(map(len, kept.values()))
+
+
+def _labelled(example: Example, *, labels: Sequence[str] | None) -> Example:
+    """The example with its reference spelled as in the label set."""
+    if labels is None or example.reference in labels:
+        return example
+    same = [label for label in labels if plain(label) == plain(example.reference)]
+    if not same:
+        raise UserError(
+            f"the answer {example.reference[:60]!r} is none of the task's labels",
+            where="data.reference",
+            fix="add it to labels, or map it under data.rename",
+        )
+    return example.model_copy(update={"reference": same[0]})
 
 
 def _no_column(column: str, row: dict[str, Any], *, field: str) -> UserError:
@@ -88,6 +119,8 @@ def _native(pools: dict[str, list[Example]], *, spec: DataSpec) -> dict[Split, l
         wanted = sizes.validation or max(1, round(CARVED * len(train)))
         cut = _boundary(train, wanted)
         held, train = train[:cut], train[cut:]
+    else:
+        held = [example for group in _groups(held, spec=spec) for example in group]
     test = [example for group in _groups(pools["test"], spec=spec) for example in group]
     limited = {"train": train[: sizes.train], "validation": held[: sizes.validation], "test": test[: sizes.test]}
     return {name: [example.model_copy(update={"split": name}) for example in limited[name]] for name in SPLITS}

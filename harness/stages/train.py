@@ -26,6 +26,7 @@ def write_epoch(job: Job) -> dict[str, Any]:
         rows,
         inputs=job.inputs,
         path=job.local["model_path"],
+        model_name=job.local["model_name"],
         previous=job.needs.get("previous"),
         out=job.out,
         progress=job.progress,
@@ -36,5 +37,6 @@ def write_epoch(job: Job) -> dict[str, Any]:
         "tokens": outcome.tokens,
         "examples": len(rows),
         "cut": outcome.cut,
+        "dropped": outcome.dropped,
         "parameters": outcome.parameters,
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.ledger import Ledger
 from harness.loading import Resolved
 from harness.plan import Goal, Plan, plan
 from harness.plan.setup import Benchmark, Setup, Source
@@ -51,6 +52,7 @@ def fake_setup(resolved: Resolved, *, sampler: Any = None) -> Setup:
         source=Source({"all": "0" * 64}, "data.jsonl"),
         benchmarks={name: Benchmark({"lm_eval": name}, None, None) for name in resolved.benchmarks},
         sampler=sampler or FakeSampler(),
+        ledger=Ledger(resolved.root / ".harness" / "ledger.jsonl"),
     )
 
 
@@ -87,7 +89,10 @@ class FakeWorld:
         """Plan and do, one step a time, until the goal is reached or `at_most` steps are done."""
         current = plan(setup, finished=self.find, goal=goal)
         while not current.done and at_most:
-            self.do(current.missing[0])
+            step = current.missing[0]
+            if step.stage == "judge":
+                setup.ledger.open(test=step.local["test"], opening=step.local["opening"])
+            self.do(step)
             at_most -= 1
             current = plan(setup, finished=self.find, goal=goal)
         return current

@@ -136,3 +136,21 @@ def test_why_names_the_field_that_changed(resolved: Resolved) -> None:
     trained = next(step for step in world.log if step.stage == "train")
     changed = Step("train", {**trained.inputs, "seed": 9}, trained.needs)
     assert reason_missing(changed, Stored(world)) == "seed: 0 → 9"  # type: ignore[arg-type]
+
+
+def test_a_second_verdict_on_the_same_test_items_is_counted(tmp_path: Path) -> None:
+    spec = make_workspace(tmp_path)
+    world = FakeWorld(by_rank)
+
+    def uses() -> list[int]:
+        return [step.inputs["prior_uses_of_test_set"] for step in world.log if step.stage == "judge"]
+
+    world.reach(fake_setup(load_experiment(spec)))
+    world.reach(fake_setup(load_experiment(spec)))
+    assert uses() == [0]
+    world.reach(fake_setup(load_experiment(spec, overrides=["gates.alpha=0.2"])))
+    world.reach(fake_setup(load_experiment(spec, overrides=["search.seed=5"])))
+    assert uses() == [0, 1, 2]
+    again = FakeWorld(by_rank)
+    again.reach(fake_setup(load_experiment(spec, overrides=["gates.alpha=0.2"])))
+    assert [step.inputs["prior_uses_of_test_set"] for step in again.log if step.stage == "judge"] == [1]
