@@ -106,7 +106,7 @@ class MetricGate(Spec):
     @model_validator(mode="after")
     def _asks_something(self) -> "MetricGate":
         if self.floor is None and self.margin is None:
-            raise ValueError("a gate needs a floor, a margin, or both")
+            raise misfit("asks for nothing; needs a floor, a margin, or both", fix="{floor: 0.5}")
         return self
 
 
