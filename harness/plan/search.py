@@ -1,5 +1,6 @@
 """Turn finished epochs into trials, and trials into the next missing step."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from harness.plan import build
@@ -7,87 +8,87 @@ from harness.plan.desk import Desk
 from harness.plan.setup import Setup
 from harness.prompts import PromptConfig
 from harness.records import Epoch, Trial
+from harness.steps import Step
 from harness.store import Artifact
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What every trial of one search shares."""
+
+    setup: Setup
+    desk: Desk
+    prompt: PromptConfig
+    data: Artifact
+    labels: list[str]
+
+    def advanced(self, trial: Trial, *, history: list[Trial]) -> tuple[Trial, float]:
+        """The trial as far as it has been trained, and its training seconds."""
+        previous, seconds = None, 0.0
+        for epoch in range(1, trial.params["epochs"] + 1):
+            trained = self.desk.want(self._epoch_step(trial, epoch=epoch, previous=previous))
+            if trained is None:
+                return trial, seconds
+            seconds += trained.seconds
+            if trained.status == "failed":
+                return trial.model_copy(update={"status": "failed", "error": trained.error}), seconds
+            scores = self._validated(trained, title=f"trial {trial.number}, epoch {epoch}")
+            if scores is None:
+                return trial, seconds
+            trial = with_epoch(trial, trained=trained, scores=scores, metric=self.setup.metric)
+            if epoch < trial.params["epochs"] and self._lags(trial, history=history):
+                return trial.model_copy(update={"status": "pruned"}), seconds
+            previous = trained.key
+        return trial.model_copy(update={"status": "complete"}), seconds
+
+    def _epoch_step(self, trial: Trial, *, epoch: int, previous: str | None) -> Step:
+        return build.epoch_step(
+            self.setup,
+            number=trial.number,
+            params=trial.params,
+            epoch=epoch,
+            prompt=self.prompt,
+            data=self.data.key,
+            previous=previous,
+        )
+
+    def _validated(self, adapter: Artifact, *, title: str) -> Artifact | None:
+        """Scores of generated validation output of one epoch's adapter."""
+        needs = {"data": self.data.key, "adapter": adapter.key}
+        step = build.tuned_answer_step(
+            self.setup, self.prompt, split="validation", needs=needs, title=f"validate {title}"
+        )
+        answers = self.desk.want(step)
+        if answers is None:
+            return None
+        needs = {"data": self.data.key, "predictions": answers.key}
+        step = build.score_step(self.setup, split="validation", labels=self.labels, needs=needs, title=title)
+        return self.desk.want(step)
+
+    def _lags(self, trial: Trial, *, history: list[Trial]) -> bool:
+        spec = self.setup.resolved.experiment.search
+        return self.setup.sampler.should_stop(spec, history=history, running=trial, metric=self.setup.metric)
 
 
 def planned_trials(
     setup: Setup, desk: Desk, *, prompt: PromptConfig, data: Artifact, labels: list[str]
 ) -> list[Trial] | None:
     """Every trial of the search; None while one is still to be trained (its next step is then on the desk)."""
-    spec = setup.resolved.experiment.search
+    spec, search = setup.resolved.experiment.search, _Search(setup, desk, prompt, data, labels)
     history: list[Trial] = []
     spent = 0.0
     for number in range(spec.trials):
         if spec.budget_minutes is not None and spent >= 60 * spec.budget_minutes:
             break
         params = setup.sampler.suggested(spec, history=history, number=number, metric=setup.metric)
-        trial, seconds = _advanced(
-            setup, desk, number=number, params=params, prompt=prompt, data=data, labels=labels, history=history
-        )
+        new = Trial(number=number, params=params, status="running", epochs=[])
+        trial, seconds = search.advanced(new, history=history)
         desk.trials = [*history, trial]
         if trial.status == "running":
             return None
         history.append(trial)
         spent += seconds
     return history
-
-
-def _advanced(
-    setup: Setup,
-    desk: Desk,
-    *,
-    number: int,
-    params: dict[str, Any],
-    prompt: PromptConfig,
-    data: Artifact,
-    labels: list[str],
-    history: list[Trial],
-) -> tuple[Trial, float]:
-    """The trial as far as it has been trained, and its training seconds."""
-    trial = Trial(number=number, params=params, status="running", epochs=[])
-    spec, previous, seconds = setup.resolved.experiment.search, None, 0.0
-    for epoch in range(1, params["epochs"] + 1):
-        step = build.epoch_step(
-            setup, number=number, params=params, epoch=epoch, prompt=prompt, data=data.key, previous=previous
-        )
-        trained = desk.want(step)
-        if trained is None:
-            return trial, seconds
-        seconds += trained.seconds
-        if trained.status == "failed":
-            return trial.model_copy(update={"status": "failed", "error": trained.error}), seconds
-        scores = _validated(
-            setup,
-            desk,
-            prompt=prompt,
-            data=data,
-            labels=labels,
-            adapter=trained,
-            title=f"trial {number}, epoch {epoch}",
-        )
-        if scores is None:
-            return trial, seconds
-        trial = with_epoch(trial, trained=trained, scores=scores, metric=setup.metric)
-        if epoch < params["epochs"] and setup.sampler.should_stop(
-            spec, history=history, running=trial, metric=setup.metric
-        ):
-            return trial.model_copy(update={"status": "pruned"}), seconds
-        previous = trained.key
-    return trial.model_copy(update={"status": "complete"}), seconds
-
-
-def _validated(
-    setup: Setup, desk: Desk, *, prompt: PromptConfig, data: Artifact, labels: list[str], adapter: Artifact, title: str
-) -> Artifact | None:
-    """Scores of generated validation output of one epoch's adapter."""
-    needs = {"data": data.key, "adapter": adapter.key}
-    answers = desk.want(
-        build.tuned_answer_step(setup, prompt, split="validation", needs=needs, title=f"validate {title}")
-    )
-    if answers is None:
-        return None
-    needs = {"data": data.key, "predictions": answers.key}
-    return desk.want(build.score_step(setup, split="validation", labels=labels, needs=needs, title=title))
 
 
 def with_epoch(trial: Trial, *, trained: Artifact, scores: Artifact, metric: str) -> Trial:

@@ -26,6 +26,7 @@ def test_a_good_spec_is_summed_up(workspace: Path, capsys: pytest.CaptureFixture
     found = json.loads(capsys.readouterr().out)
     assert found["data"]["sizes"] == {"train": 6, "validation": 2, "test": 3}
     assert found["model"]["weight_bytes"] == 1000
+    assert 0.1 < found["smallest_gain"] < 2
     assert all(seconds >= 0 for seconds in found["seconds"].values())
     assert status(["check", "experiments/first.yaml"]) == 0
     assert "test items show only large differences" in capsys.readouterr().out

