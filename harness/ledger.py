@@ -22,17 +22,18 @@ class Ledger:
 
     def open(self, *, test: str, opening: str) -> None:
         """Write down that `opening` uses the test items; once."""
-        if {"test": test, "opening": opening} in self._lines():
+        lines = self._lines()
+        if {"test": test, "opening": opening} in lines:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"test": test, "opening": opening}) + "\n")
+        fresh = self.path.with_suffix(".new")
+        with fresh.open("w", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(line) + "\n" for line in [*lines, {"test": test, "opening": opening}])
             stream.flush()
             os.fsync(stream.fileno())
+        fresh.replace(self.path)
 
     def _lines(self) -> list[dict[str, str]]:
-        """Complete lines; one that a kill cut short never counted, for nothing was judged yet."""
         if not self.path.exists():
             return []
-        text = self.path.read_text("utf-8")
-        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        return [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]

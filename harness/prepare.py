@@ -9,13 +9,17 @@ from ruamel.yaml.error import YAMLError
 
 from harness.adapters import study
 from harness.adapters.forgetting import is_known_task
-from harness.adapters.models import resolved_model
+from harness.adapters.models import ModelReference, resolved_model
 from harness.adapters.tables import newest_revision, source_files
 from harness.canonical import file_digest
 from harness.errors import UserError
 from harness.ledger import Ledger
 from harness.loading import Resolved, source_path
+from harness.pins import Pins
 from harness.plan.setup import Benchmark, Setup, Source
+
+STATE = ".harness"
+"""Folder of a workspace for everything that can be made again, and the ledger."""
 
 
 def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
@@ -24,12 +28,21 @@ def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
         resolved=resolved,
         source=data_source(resolved),
         benchmarks=benchmarks(resolved),
-        model=resolved_model(
-            resolved.experiment.model, root=resolved.root, where=resolved.where("model", "name"), say=say
-        ),
+        model=_model(resolved, say=say),
         sampler=study,
-        ledger=Ledger(resolved.root / ".harness" / "ledger.jsonl"),
+        ledger=Ledger(resolved.root / STATE / "ledger.jsonl"),
     )
+
+
+def _model(resolved: Resolved, *, say: Callable[[str], None]) -> ModelReference:
+    """The base model, at the commit it was first used at where it comes from the hub without a revision."""
+    spec, pins = resolved.experiment.model, _pins(resolved)
+    revision = spec.revision or pins.known(f"model:{spec.name}")
+    exact = spec.model_copy(update={"revision": revision})
+    found = resolved_model(exact, root=resolved.root, where=resolved.where("model", "name"), say=say)
+    if revision is None and found.path.parent.name == "snapshots":
+        pins.keep(f"model:{spec.name}", found.path.name)
+    return found
 
 
 def benchmarks(resolved: Resolved) -> dict[str, Benchmark]:
@@ -42,12 +55,15 @@ def data_source(resolved: Resolved) -> Source:
     spec = resolved.task.data
     path = source_path(spec.source, root=resolved.root)
     if path is None:
-        return Source(
-            {"hub": spec.source, "config": spec.config, "revision": spec.revision or newest_revision(spec.source)}, None
-        )
-    return Source(
-        {name: [file_digest(file) for file in parts] for name, parts in source_files(path).items()}, str(path)
-    )
+        name = spec.source
+        revision = spec.revision or _pins(resolved).pinned(f"data:{name}", lambda: newest_revision(name))
+        return Source({"hub": name, "config": spec.config, "revision": revision}, None)
+    files = source_files(path)
+    return Source({name: [file_digest(file) for file in parts] for name, parts in files.items()}, str(path))
+
+
+def _pins(resolved: Resolved) -> Pins:
+    return Pins(resolved.root / STATE / "pins.json")
 
 
 def uses_hub(setup: Setup) -> bool:

@@ -110,7 +110,11 @@ def model_bytes(path: Path) -> int:
 def _folder(spec: ModelSpec, *, root: Path, where: str, say: Callable[[str], None]) -> Path:
     if spec.name == "sample":
         gguf = sample_model.packaged_file()
-        return sample_model.converted(gguf, say=say) if gguf else _downloaded(sample_model.HUB_NAME, None, where=where)
+        return (
+            sample_model.converted(gguf, say=say)
+            if gguf
+            else _downloaded(sample_model.HUB_NAME, spec.revision, where=where)
+        )
     local = (root / Path(spec.name).expanduser()).resolve()
     return local if local.is_dir() else _downloaded(spec.name, spec.revision, where=where)
 

@@ -8,11 +8,9 @@ from harness.cli.consoles import out, print_json, say
 from harness.cli.placing import placed
 from harness.loading import load_experiment
 from harness.plan import plan
-from harness.prepare import prepared
+from harness.prepare import STATE, prepared
 from harness.store import Store
 from harness.why import reason_missing
-
-STATE = ".harness"
 
 
 def plan_command(spec: Path, *, overrides: list[str], why: bool, json: bool) -> int:

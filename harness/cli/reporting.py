@@ -15,11 +15,9 @@ from harness.errors import UserError
 from harness.loading import load_experiment
 from harness.plan import Plan, plan
 from harness.plan.setup import Setup
-from harness.prepare import prepared
+from harness.prepare import STATE, prepared
 from harness.records import Report
 from harness.store import Store
-
-STATE = ".harness"
 
 
 def report_command(target: str, *, overrides: list[str], json: bool) -> int:

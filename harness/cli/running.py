@@ -18,12 +18,10 @@ from harness.estimate import expected_work
 from harness.loading import load_experiment
 from harness.plan import Goal, Plan, family_champions
 from harness.plan.setup import Setup
-from harness.prepare import prepared, uses_hub
+from harness.prepare import STATE, prepared, uses_hub
 from harness.runner import run_to_goal
 from harness.runner.local_worker import LocalWorker
 from harness.store import Store
-
-STATE = ".harness"
 
 
 def run_command(spec: Path, *, overrides: list[str], retry_failed: bool, json: bool) -> int:
