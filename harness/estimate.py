@@ -7,6 +7,7 @@ from harness.loading import Resolved
 from harness.metrics import metric_info
 from harness.plan import Plan
 from harness.plan.arms import prompt_arms
+from harness.plan.build import improvement_margin
 from harness.steps import Step
 from harness.store import Artifact
 
@@ -97,12 +98,13 @@ def smallest_gain(resolved: Resolved, *, groups: int) -> float:
     """
     from harness.stats.power import minimum_detectable_effect
 
-    gates, info = resolved.experiment.gates, metric_info(resolved.task.metrics[0])
-    margin = info.margin if gates.margin is None else gates.margin
-    variance = ASSUMED_VARIANCE["graded" if info.case == "graded" else "binary"]
-    conditions = len(resolved.families)
+    graded = metric_info(resolved.task.metrics[0]).case == "graded"
     return minimum_detectable_effect(
-        groups, discordance=variance, margin=margin, alpha=gates.alpha, conditions=conditions
+        groups,
+        discordance=ASSUMED_VARIANCE["graded" if graded else "binary"],
+        margin=improvement_margin(resolved),
+        alpha=resolved.experiment.gates.alpha,
+        conditions=len(resolved.families),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from rich.markup import escape
 from rich.table import Table
 
 from harness.canonical import digest
@@ -117,9 +118,7 @@ def runs_command(*, json: bool) -> int:
     table = Table("run", "verdict", "task", "model", "tuned", "best prompt")
     for name, report in reports:
         row = _row(report)
-        table.add_row(
-            name, report.verdict, report.task, report.model.replace("[", "\\["), row["tuned"], row["best_prompt"]
-        )
+        table.add_row(name, report.verdict, report.task, escape(report.model), row["tuned"], row["best_prompt"])
     out.print(table)
     return 0
 
@@ -149,11 +148,9 @@ def compare_command(a: str, b: str, *, json: bool) -> int:
     if json:
         print_json({"a": a, "b": b, "rows": rows, "spec": specs})
         return 0
-    table = Table("", a.replace("[", "\\["), b.replace("[", "\\["))
+    table = Table("", escape(a), escape(b))
     for name, (left, right) in {**rows, **specs}.items():
-        table.add_row(
-            name, str(left).replace("[", "\\["), str(right).replace("[", "\\["), style="" if left == right else "bold"
-        )
+        table.add_row(name, escape(str(left)), escape(str(right)), style="" if left == right else "bold")
     out.print(table)
     if rows["test set"][0] != rows["test set"][1]:
         out.print("The two were tested on different items: their scores cannot be compared item by item.", markup=False)

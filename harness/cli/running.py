@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from rich.markup import escape
 from rich.table import Table
 
 from harness.adapters.models import model_bytes
@@ -34,11 +35,12 @@ def run_command(spec: Path, *, overrides: list[str], retry_failed: bool, json: b
 def baselines_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     """Prompts on validation."""
     setup, _, finished = _reached(spec, overrides=overrides, goal="baselines")
+    champions = family_champions(setup, finished.baselines).values()
     rows = [
         {
             "arm": scored.arm.name,
             "validation": scored.scores.summary["mean"],
-            "champion": scored in family_champions(setup, finished.baselines).values(),
+            "champion": scored in champions,
         }
         for scored in finished.baselines
     ]
@@ -51,7 +53,7 @@ def baselines_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     for row, scored in zip(rows, finished.baselines, strict=True):
         name = f"{'●' if row['champion'] else ' '} {scored.arm.name}"
         table.add_row(
-            name, *(f"{value:.3f}" for value in scored.scores.summary["mean"].values()), _plain(scored.arm.description)
+            name, *(f"{value:.3f}" for value in scored.scores.summary["mean"].values()), escape(scored.arm.description)
         )
     out.print(table)
     return 0
@@ -87,10 +89,6 @@ def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         )
     out.print(table)
     return 0
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")
 
 
 def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool = False) -> tuple[Setup, Store, Plan]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from harness.canonical import digest
+from harness.loading import Resolved
 from harness.metrics import metric_info
 from harness.plan.arms import PromptArm
 from harness.plan.setup import Setup
@@ -156,10 +157,16 @@ def judge_inputs(setup: Setup) -> dict[str, Any]:
     }
 
 
+def improvement_margin(resolved: Resolved) -> float:
+    """What the deciding metric must gain over every prompt: the spec's margin, or the metric's own."""
+    margin = resolved.experiment.gates.margin
+    return metric_info(resolved.task.metrics[0]).margin if margin is None else margin
+
+
 def _gates(setup: Setup) -> list[dict[str, Any]]:
     """The improvement gate on the deciding metric, then the ROUGE gate, then further metrics."""
     gates = setup.resolved.experiment.gates
-    margin = metric_info(setup.metric).margin if gates.margin is None else gates.margin
+    margin = improvement_margin(setup.resolved)
     found = [{"gate": "improvement", "metric": setup.metric, "margin": margin, "floor": None}]
     asked: list[tuple[str, str, MetricGate]] = [("metric", name, gate) for name, gate in gates.metrics.items()]
     if gates.rouge is not None:

@@ -6,9 +6,6 @@ from pydantic import Field, field_validator
 
 from harness.specs.base import Spec, misfit
 
-Metric = Literal["exact_match", "accuracy", "rouge1", "rouge2", "rougeL", "token_f1", "macro_f1"]
-"""Metrics that ship; a task may add `metrics.py:FUNCTION` or `evaluate:NAME`."""
-
 
 class SplitSpec(Spec):
     """How many examples each split takes; null takes all that remain."""

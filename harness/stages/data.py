@@ -34,8 +34,8 @@ def write_testset(job: Job) -> dict[str, Any]:
     """test.jsonl, and the exact copies found between any two splits."""
     splits, _ = _splits(job)
     write_lines(job.out / "test.jsonl", splits["test"])
-    selection = {
-        name: read_lines(job.needs["data"] / f"{name}.jsonl", model=Example) for name in ("train", "validation")
+    selection: dict[str, list[Example]] = {
+        name: read_lines(job.needs["data"] / f"{name}.jsonl", model=Example) for name in SELECTING
     }
     duplicates = exact_duplicates({**selection, "test": splits["test"]})
     return {

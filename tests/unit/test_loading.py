@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from workspace import EXPERIMENT, assert_one_line, failure, make_workspace, swap, write
+from workspace import EXPERIMENT, assert_one_line, failure, swap, write
 
 from harness.errors import SpecErrors
 from harness.loading import load_experiment
@@ -12,13 +12,6 @@ FIRST = "experiments/first.yaml"
 TASK = "tasks/qa/task.yaml"
 PROMPT = "tasks/qa/prompts/engineered.txt"
 CODE = "tasks/qa/metrics.py"
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_workspace(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 # old text of the experiment, new text, place, words of the message

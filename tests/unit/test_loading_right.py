@@ -6,20 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from workspace import assert_one_line, failure, make_workspace, swap, write
+from workspace import assert_one_line, failure, swap, write
 
 from harness.errors import UserError
 from harness.loading import load_experiment, model_folder, source_path
 
 FIRST = "experiments/first.yaml"
 CODE = "tasks/qa/metrics.py"
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_workspace(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def test_loads_everything_an_experiment_names(root: Path) -> None:
