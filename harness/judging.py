@@ -1,25 +1,18 @@
-"""Turn the JSON text of per-item scores into one checked `JudgeRequest`; hold the `Judgement` it leads to.
+"""Turn untyped fields into a checked `JudgeRequest`; hold the `Judgement` it leads to.
 
 Light on purpose: no numpy or scipy here, so the command line reads and refuses bad input at once.
 """
 
-import difflib
-import json
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from harness.errors import UserError
+from harness.judge_content import Arm, Metric, Problem, arm_problems, index_problems, label_key, length_problem
 
-Metric = Literal["binary", "graded", "macro_f1"]
 Verdict = Literal["FINE_TUNE", "PROMPT", "INCONCLUSIVE"]
 Outcome = Literal["pass", "fail", "unresolved"]
-Cell = float | int | bool | str | None
-"""One item's score, or for macro_f1 its label; None: no usable output, which counts as wrong."""
-Arm = list[SkipValidation[Cell]]
-"""One arm's cells, one per test item; checked below by metric, as pydantic would report each union member."""
 
 DEFAULT_MARGIN: dict[Metric, float] = {"binary": 0.02, "graded": 0.01, "macro_f1": 0.02}
 """The gain a fine-tune must exceed. Above 0 because validation picks slightly inferior prompt champions."""
@@ -40,6 +33,15 @@ class Forgetting(_Model):
     """The loss that is still acceptable."""
     clusters: list[int | str] | None = None
     """Source of each item, where items share one."""
+
+
+class Slice(_Model):
+    """A part of the test items that must not get worse."""
+
+    items: list[int]
+    """Indices of its test items, from 0."""
+    gate: bool = False
+    """Whether a proven regression on it vetoes FINE_TUNE; false: it is only reported."""
 
 
 class JudgeRequest(_Model):
@@ -71,6 +73,8 @@ class JudgeRequest(_Model):
     """Benchmark name to its scores; each must not drop by its margin or more."""
     floor: float | None = Field(default=None, gt=0, lt=1, allow_inf_nan=False)
     """The metric must exceed this as well; null: no floor."""
+    slices: dict[str, Slice] = {}
+    """Name to a part of the test items; each is tested for a proven regression against every prompt family."""
 
     @property
     def delta(self) -> float:
@@ -106,6 +110,10 @@ class Condition(_Model):
     """Lower end of a two-sided 90 % interval of the effect; description only."""
     high: float
     """Upper end of that interval."""
+    se_items: float
+    """Standard error of the effect over test items, or over their clusters, with the training seeds as they are."""
+    se_seeds: float | None
+    """Standard error over training seeds; null with one seed: not measured. A test reads it in scope recipe only."""
     n_needed: int | None
     """Items that would prove an unresolved effect of this size with 80 % power; null: more would not help."""
     test: str
@@ -114,6 +122,35 @@ class Condition(_Model):
     """The finding in one sentence."""
     warnings: list[str] = []
     """What weakens this condition."""
+
+
+class SliceFinding(_Model):
+    """Whether fine-tuning makes one slice worse than one prompt family does."""
+
+    slice: str
+    """Name of the slice."""
+    against: str
+    """The prompt family."""
+    n: int
+    """Test items of the slice."""
+    effect: float
+    """Fine-tuned score minus the prompt's, on the slice."""
+    low: float
+    """Lower end of a two-sided 90 % interval of the effect; description only."""
+    high: float
+    """Upper end of that interval."""
+    p: float
+    """Small when fine-tuning is worse: one-sided p of H0 `effect >= 0`, uncorrected."""
+    p_holm: float
+    """The same after Holm's correction for all slices and families."""
+    regressed: bool
+    """Whether a regression is proven: `p_holm` is at most the level of this look."""
+    gate: bool
+    """Whether a proven regression vetoes FINE_TUNE."""
+    test: str
+    """Name of the test used; `refused` when none could be."""
+    reason: str
+    """The finding in one sentence."""
 
 
 class Judgement(_Model):
@@ -127,49 +164,8 @@ class Judgement(_Model):
     """Every condition, in the order tested."""
     alpha: float
     """Level each condition was tested at: alpha, or this look's share of it."""
-
-
-def read_request(text: str, *, source: str) -> JudgeRequest:
-    """Check `text`, named `source` in messages; `UserError` tells the field, the reason and a fix."""
-    try:
-        data = json.loads(text, object_pairs_hook=_without_duplicates)
-    except json.JSONDecodeError as error:
-        where = f"{source}:{error.lineno}:{error.colno}"
-        raise UserError(f"not valid JSON: {error.msg}", where=where, fix="correct the JSON here") from None
-    except (_DuplicateKeyError, RecursionError, ValueError) as error:
-        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise UserError(what, where=source, fix="write each field once, as in the documented table") from None
-    try:
-        return JudgeRequest.model_validate(data)
-    except ValidationError as error:
-        problem = _from_pydantic(error)
-        # A family's name may hold line breaks; a message is one line.
-        what, field, fix = (" ".join(text.split()) for text in (problem.what, problem.field, problem.fix))
-        raise UserError(what, where=f"{source}: {field}", fix=fix) from None
-
-
-class Problem(NamedTuple):
-    """One thing wrong with a request."""
-
-    field: str
-    """Path of the field, as `forgetting.piqa.ft[3]`."""
-    what: str
-    """The reason."""
-    fix: str
-    """What to write instead."""
-
-
-class _DuplicateKeyError(ValueError):
-    """A key that occurs twice in one JSON object."""
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in found if keys.count(key) > 1)
-        raise _DuplicateKeyError(f"the key {_quoted(twice)} occurs twice in one object")
-    return found
+    slices: list[SliceFinding] = []
+    """Every slice against every prompt family, in the order of the request."""
 
 
 def _problems(request: JudgeRequest) -> Iterator[Problem]:
@@ -187,94 +183,29 @@ def _problems(request: JudgeRequest) -> Iterator[Problem]:
     arms = [(f"ft[{i}]", arm) for i, arm in enumerate(request.ft)]
     arms += [(f"baselines.{name}", arm) for name, arm in request.baselines.items()]
     for field, arm in arms:
-        yield from _arm_problems(field, arm, n=n, metric=request.metric, known=known)
-    yield from _length_problem("clusters", request.clusters, n=n)
+        yield from arm_problems(field, arm, n=n, metric=request.metric, known=known)
+    yield from length_problem("clusters", request.clusters, n=n)
     for name, bench in request.forgetting.items():
         yield from _forgetting_problems(f"forgetting.{name}", bench)
+    yield from _slice_problems(request, n=n)
 
 
 def _truth_problems(request: JudgeRequest, *, n: int) -> Iterator[Problem]:
     if request.metric == "macro_f1" and request.y is None:
         yield Problem("y", "metric macro_f1 needs the true labels", "add y with one label per item")
-    yield from _length_problem("y", request.y, n=n)
+    yield from length_problem("y", request.y, n=n)
 
 
 def _forgetting_problems(field: str, bench: Forgetting) -> Iterator[Problem]:
     if not bench.ft:
         yield Problem(f"{field}.ft", "it holds no items", "give a 0 or 1 per item, or leave the benchmark out")
     for name, arm in (("ft", bench.ft), ("base", bench.base)):
-        yield from _arm_problems(f"{field}.{name}", arm, n=len(bench.ft), metric="binary", known=None)
-    yield from _length_problem(f"{field}.clusters", bench.clusters, n=len(bench.ft))
+        yield from arm_problems(f"{field}.{name}", arm, n=len(bench.ft), metric="binary", known=None)
+    yield from length_problem(f"{field}.clusters", bench.clusters, n=len(bench.ft))
 
 
-def _arm_problems(field: str, arm: Arm, *, n: int, metric: Metric, known: set[str] | None) -> Iterator[Problem]:
-    yield from _length_problem(field, arm, n=n)
-    for index, cell in enumerate(arm):
-        if cell is not None and (found := _cell_problem(cell, metric=metric, known=known)):
-            yield Problem(f"{field}[{index}]", *found)
-
-
-def _length_problem(field: str, values: list[Any] | None, *, n: int) -> Iterator[Problem]:
-    if values is not None and len(values) != n:
-        what = f"it has {len(values)} entries where ft has {n}"
-        yield Problem(field, what, "give every list one entry per test item, in the same order")
-
-
-def _cell_problem(cell: Cell, *, metric: Metric, known: set[str] | None) -> tuple[str, str] | None:
-    if known is not None:
-        if isinstance(cell, str | int) and label_key(cell) in known:
-            return None
-        return (
-            f"the label {_quoted(cell)} does not occur in y",
-            "write null for an output that is none of the labels",
-        )
-    if not isinstance(cell, float | int) or cell != cell:
-        return f"{_quoted(cell)} is not a number", "write null for an item without a usable output"
-    if metric == "binary" and cell not in (0, 1):
-        return f"{_quoted(cell)} is neither 0 nor 1", "write 0 or 1, or set metric to graded"
-    if not 0 <= cell <= 1:
-        return f"the score {_quoted(cell)} is outside 0 to 1", "rescale the metric to 0 to 1"
-    return None
-
-
-def label_key(label: Cell) -> str:
-    """A label's identity: the number 1, the text "1" and true are three labels."""
-    return json.dumps(label)
-
-
-def _quoted(value: object) -> str:
-    """A user's value on one short line."""
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _from_pydantic(error: ValidationError) -> Problem:
-    """The first problem pydantic found, in our words, with the number of further ones."""
-    details = error.errors(include_url=False)
-    problem = _worded(details[0])
-    others = len({_path(other) for other in details} - {_path(details[0])})
-    return problem if not others else problem._replace(what=f"{problem.what} (and {others} more fields are wrong)")
-
-
-def _worded(detail: ErrorDetails) -> Problem:
-    if detail["type"] == "content":
-        return Problem(**detail["ctx"])
-    field, fields = _path(detail), list(JudgeRequest.model_fields) + list(Forgetting.model_fields)
-    if detail["type"] == "missing":
-        return Problem(field, "it is missing", "add this field")
-    if detail["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(detail["loc"][-1]), fields, n=1)
-        return Problem(field, "unknown field", f"write {close[0]}" if close else "remove it")
-    what = detail["msg"].removeprefix("Input should be ")
-    return Problem(field, f"{_quoted(detail['input'])} is wrong", f"give {what}")
-
-
-def _path(detail: ErrorDetails) -> str:
-    """`("forgetting", "piqa", "ft", 3)` as `forgetting.piqa.ft[3]`, without names of union members."""
-    text = ""
-    for part in detail["loc"]:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif not (text.endswith("]") and part in ("int", "str", "bool")):
-            text += f".{part}" if text else part
-    return text or "the document"
+def _slice_problems(request: JudgeRequest, *, n: int) -> Iterator[Problem]:
+    if request.slices and not request.baselines:
+        yield Problem("slices", "there is no prompt family to compare with", "give baselines, or leave slices out")
+    for name, part in request.slices.items():
+        yield from index_problems(f"slices.{name}.items", part.items, n=n)

@@ -8,15 +8,13 @@ is not seeded.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from harness.judging import Arm, Condition, Forgetting, Judgement, JudgeRequest, Outcome, Verdict, label_key
+from harness.judge_content import Arm
+from harness.judging import Condition, Forgetting, Judgement, JudgeRequest, Outcome, SliceFinding, Verdict
+from harness.samples import forgetting_sample, missing_outputs, sample_of
+from harness.slices import slice_findings
 from harness.stats.compare import Compared, Sample, compare
-from harness.stats.corpus import NO_LABEL
 from harness.stats.power import items_needed
-
-Array = NDArray[np.float64]
+from harness.wording import gap, p_value, points
 
 SPENDING_RATIO = 3.0
 """Each planned look may spend a third of the look before it; their sum stays within alpha."""
@@ -47,18 +45,20 @@ def decide(request: JudgeRequest) -> Judgement:
 def decide_jointly(requests: Sequence[JudgeRequest]) -> Judgement:
     """One verdict on conditions of several metrics over the same items: all must be proven.
 
-    Conditions keep the order of the requests, each request's in the order beats, keeps, floor. Level and looks
-    are those of the first request.
+    Conditions keep the order of the requests, each request's in the order beats, keeps, floor; the slices of all
+    requests share one correction. Level and looks are those of the first request.
     """
     request = requests[0]
     alpha, claims = look_alpha(request), [claim for each in requests for claim in _claims(each)]
     conditions = [_condition(claim, alpha=alpha, count=len(claims)) for claim in claims]
+    slices = slice_findings(requests, alpha=alpha)
+    vetoes = [found for found in slices if found.gate and found.regressed]
     spent = request.prior_uses_of_test_set >= request.planned_looks
-    verdict = _verdict(conditions, spent=spent)
-    reasons = _reasons(verdict, conditions, alpha=alpha)
+    verdict = _verdict(conditions, vetoed=bool(vetoes), spent=spent)
+    reasons = _reasons(verdict, conditions, vetoes=vetoes, alpha=alpha)
     if spent:
         reasons = ["test_set_spent", _spent_sentence(request), *reasons]
-    return Judgement(verdict=verdict, reasons=reasons, conditions=conditions, alpha=alpha)
+    return Judgement(verdict=verdict, reasons=reasons, conditions=conditions, alpha=alpha, slices=slices)
 
 
 def look_alpha(request: JudgeRequest) -> float:
@@ -67,26 +67,26 @@ def look_alpha(request: JudgeRequest) -> float:
     return request.alpha / request.planned_looks * SPENDING_RATIO ** (1 - look)
 
 
-def _verdict(conditions: list[Condition], *, spent: bool) -> Verdict:
+def _verdict(conditions: list[Condition], *, vetoed: bool, spent: bool) -> Verdict:
     outcomes = {condition.outcome for condition in conditions}
-    if outcomes == {"pass"} and not spent:
-        return "FINE_TUNE"
-    return "PROMPT" if "fail" in outcomes else "INCONCLUSIVE"
+    if vetoed or "fail" in outcomes:
+        return "PROMPT"
+    return "FINE_TUNE" if outcomes == {"pass"} and not spent else "INCONCLUSIVE"
 
 
 def _claims(request: JudgeRequest) -> list[_Claim]:
     claims = [_beats(request, name=name) for name in request.baselines]
     claims += [_keeps(name, bench, scope=request.scope) for name, bench in request.forgetting.items()]
     if request.floor is not None:
-        sample = _sample(request, other=None)
-        claim = f"a score above the floor of {_points(request.floor)}"
+        sample = sample_of(request, other=None)
+        claim = f"a score above the floor of {points(request.floor)}"
         claims.append(_Claim("floor", sample, request.floor, "", claim, _missing(request, other=None)))
     return claims
 
 
 def _beats(request: JudgeRequest, *, name: str) -> _Claim:
-    other, claim = request.baselines[name], f"a gain of more than {_points(request.delta)}"
-    sample, warnings = _sample(request, other=other), _missing(request, other=other)
+    other, claim = request.baselines[name], f"a gain of more than {points(request.delta)}"
+    sample, warnings = sample_of(request, other=other), _missing(request, other=other)
     return _Claim(f"beats:{name}", sample, request.delta, name, claim, warnings)
 
 
@@ -96,52 +96,13 @@ def _keeps(name: str, bench: Forgetting, *, scope: str) -> _Claim:
         warnings.append(f"{len(bench.ft)} items: below {FEWEST_FORGETTING_ITEMS} a harmless model often fails to pass")
     if scope == "recipe":
         warnings.append("this benchmark was scored for one adapter, so it says nothing about other seeds")
-    clusters = None if bench.clusters is None else _codes(bench.clusters)
-    sample = Sample("binary", _scores(bench.ft)[None, :], _scores(bench.base), clusters=clusters)
-    claim = f"a loss smaller than {_points(bench.margin)}"
+    sample = forgetting_sample(bench)
+    claim = f"a loss smaller than {points(bench.margin)}"
     return _Claim(f"keeps:{name}", sample, -bench.margin, f"the base model on {name}", claim, warnings)
 
 
-def _sample(request: JudgeRequest, *, other: Arm | None) -> Sample:
-    """One condition's data as arrays; a missing output is wrong: score 0, or a label that never matches."""
-    tuned, truth, index = _tuned(request), None, {}
-    if request.metric == "macro_f1" and request.y is not None:
-        index = {key: code for code, key in enumerate(sorted({label_key(label) for label in request.y}))}
-        truth = _labels(list(request.y), index=index).astype(np.int64)
-
-    def row(arm: Arm) -> Array:
-        return _scores(arm) if truth is None else _labels(arm, index=index)
-
-    return Sample(
-        request.metric,
-        np.stack([row(arm) for arm in tuned]),
-        None if other is None else row(other),
-        truth=truth,
-        clusters=None if request.clusters is None else _codes(request.clusters),
-        many_seeds=request.scope == "recipe",
-    )
-
-
-def _tuned(request: JudgeRequest) -> list[Arm]:
-    return list(request.ft) if request.scope == "recipe" else [request.ft[request.chosen_seed]]
-
-
-def _scores(arm: Arm) -> Array:
-    return np.array([0.0 if cell is None else float(cell) for cell in arm])
-
-
-def _labels(arm: Arm, *, index: dict[str, int]) -> Array:
-    return np.array([NO_LABEL if cell is None else index[label_key(cell)] for cell in arm], dtype=float)
-
-
-def _codes(clusters: list[int | str]) -> NDArray[np.int64]:
-    index: dict[int | str, int] = {}
-    return np.array([index.setdefault(cluster, len(index)) for cluster in clusters], dtype=np.int64)
-
-
 def _missing(request: JudgeRequest, *, other: Arm | None) -> list[str]:
-    arms = [*_tuned(request)] if other is None else [*_tuned(request), other]
-    count = sum(cell is None for arm in arms for cell in arm)
+    count = missing_outputs(request, other=other)
     return [f"{count} outputs are missing and count as wrong"] if count else []
 
 
@@ -166,6 +127,8 @@ def _condition(claim: _Claim, *, alpha: float, count: int) -> Condition:
         outcome=outcome,
         low=found.low,
         high=found.high,
+        se_items=found.se_items,
+        se_seeds=found.se_seeds,
         n_needed=needed,
         test=found.test,
         reason=_sentence(claim, found, outcome=outcome, needed=needed),
@@ -177,37 +140,29 @@ def _sentence(claim: _Claim, found: Compared, *, outcome: Outcome, needed: int |
     """The finding as a manager would say it."""
     start = f"{_observed(claim, found)}; {claim.claim}"
     if outcome == "pass":
-        return f"{start} is proven ({_p(found.p.p_pass)})."
+        return f"{start} is proven ({p_value(found.p.p_pass)})."
     if outcome == "fail":
-        return f"{start} is ruled out ({_p(found.p.p_fail)})."
+        return f"{start} is ruled out ({p_value(found.p.p_fail)})."
     if found.refusal:
         return f"{start} cannot be judged: {found.refusal}."
     advice = "more items are not expected to help" if needed is None else f"about {needed:,} items would be needed"
-    return f"{start} is neither proven ({_p(found.p.p_pass)}) nor ruled out ({_p(found.p.p_fail)}); {advice}."
+    return f"{start} is neither proven ({p_value(found.p.p_pass)}) nor ruled out ({p_value(found.p.p_fail)}); {advice}."
 
 
 def _observed(claim: _Claim, found: Compared) -> str:
     if not claim.subject:
-        return f"Fine-tuning scores {_points(found.effect)} on {claim.sample.items:,} items"
-    relation = "more" if found.effect >= 0 else "fewer"
-    gap = f"{_points(abs(found.effect))} {relation} than {claim.subject}"
-    return f"Fine-tuning scores {gap} ({claim.sample.items:,} items)"
+        return f"Fine-tuning scores {points(found.effect)} on {claim.sample.items:,} items"
+    return f"Fine-tuning scores {gap(found.effect, against=claim.subject)} ({claim.sample.items:,} items)"
 
 
-def _points(value: float) -> str:
-    return f"{100 * value:.1f} points"
-
-
-def _p(value: float) -> str:
-    return "p < 0.0001" if value < 1e-4 else f"p = {value:.4f}" if value < 0.1 else f"p = {value:.2f}"
-
-
-def _reasons(verdict: Verdict, conditions: list[Condition], *, alpha: float) -> list[str]:
+def _reasons(verdict: Verdict, conditions: list[Condition], *, vetoes: list[SliceFinding], alpha: float) -> list[str]:
     if verdict == "FINE_TUNE":
         return [f"All conditions are proven, each at level {alpha:.3g} ({len(conditions)} tested)."]
     wanted = "fail" if verdict == "PROMPT" else "unresolved"
     reasons = [f"{c.cond}: {c.reason}" for c in conditions if c.outcome == wanted]
-    return reasons if verdict == "PROMPT" else [*reasons, "Not settled, so keep prompting for now."]
+    if verdict == "PROMPT":
+        return reasons + [f"slice {found.slice}: {found.reason}" for found in vetoes]
+    return [*reasons, "Not settled, so keep prompting for now."]
 
 
 def _spent_sentence(request: JudgeRequest) -> str:

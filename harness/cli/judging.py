@@ -9,7 +9,8 @@ from rich.table import Table
 from harness.cli.consoles import out, print_json
 from harness.cli.main import STATUS
 from harness.errors import UserError
-from harness.judging import Judgement, read_request
+from harness.judge_input import read_request
+from harness.judging import Judgement, SliceFinding
 from harness.report.text import one_line
 
 
@@ -44,5 +45,19 @@ def _show(judgement: Judgement) -> None:
         cells = (f"{row.effect:+.4f}", f"{row.margin:+.4f}", str(row.n), f"{row.p_pass:.4f}", f"{row.p_fail:.4f}")
         table.add_row(escape(one_line(row.cond)), row.outcome, *cells)
     out.print(table)
-    for text in (*judgement.reasons, *(f"{row.cond}: {text}" for row in judgement.conditions for text in row.warnings)):
+    if judgement.slices:
+        out.print(_slices(judgement.slices))
+    warnings = (f"{row.cond}: {text}" for row in judgement.conditions for text in row.warnings)
+    noted = (f"slice {row.slice}: {row.reason}" for row in judgement.slices if row.regressed or row.test == "refused")
+    for text in dict.fromkeys((*judgement.reasons, *warnings, *noted)):
         out.print(f"- {one_line(text)}", markup=False)
+
+
+def _slices(findings: list[SliceFinding]) -> Table:
+    table = Table("slice", "against", "regression", "effect", "n", "p", "Holm p")
+    for row in findings:
+        known = "cannot be judged" if row.test == "refused" else "proven" if row.regressed else "not proven"
+        names = (escape(one_line(row.slice)), escape(one_line(row.against)))
+        veto = ", vetoes" if row.regressed and row.gate else ""
+        table.add_row(*names, known + veto, f"{row.effect:+.4f}", str(row.n), f"{row.p:.4f}", f"{row.p_holm:.4f}")
+    return table

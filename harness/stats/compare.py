@@ -3,7 +3,7 @@
 This is the one place that chooses the test: several seeds, clusters, labels, 0/1 scores or graded scores.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -31,13 +31,35 @@ class Sample:
     """Shape (items,): true label codes 0 to classes - 1, for macro_f1."""
     clusters: Codes | None = None
     """Shape (items,): codes 0 to clusters - 1, where items share a source."""
-    many_seeds: bool = False
-    """True: the claim is about the recipe, so the seeds are a sample too."""
+    chosen: int | None = 0
+    """Row of `tuned` that the claim is about; None: it is about the recipe, so the seeds are a sample too."""
 
     @property
     def items(self) -> int:
         """Number of test items."""
         return int(self.tuned.shape[1])
+
+    def judged(self) -> "Sample":
+        """Only the seeds that the claim is about."""
+        if self.chosen is None:
+            return self
+        return replace(self, tuned=self.tuned[self.chosen : self.chosen + 1], chosen=0)
+
+    def part(self, items: Codes) -> "Sample":
+        """Only `items`, with the codes of clusters and labels made dense again."""
+        other = None if self.other is None else self.other[items]
+        clusters = None if self.clusters is None else _dense(self.clusters[items])
+        same = replace(self, tuned=self.tuned[:, items], other=other, clusters=clusters)
+        if self.truth is None:
+            return same
+        known = np.unique(self.truth[items])
+
+        def recoded(labels: Array) -> Array:
+            # Of a class without items here nothing can be right: the same as no usable output.
+            return np.where(np.isin(labels, known), np.searchsorted(known, labels), corpus.NO_LABEL).astype(float)
+
+        other = None if other is None else recoded(other)
+        return replace(same, tuned=recoded(same.tuned), other=other, truth=_dense(self.truth[items]))
 
 
 class Compared(NamedTuple):
@@ -46,7 +68,9 @@ class Compared(NamedTuple):
     effect: float
     """Tuned minus other; the tuned arm's own score for a floor."""
     se: float
-    """Standard error of the effect, over clusters and seeds where there are any."""
+    """Standard error of the effect that the test uses: over items or clusters, in a recipe over seeds as well."""
+    se_items: float
+    """Its part from items or clusters, with the seeds as they are."""
     p: OneSided
     low: float
     """Lower end of the descriptive interval."""
@@ -56,16 +80,30 @@ class Compared(NamedTuple):
     """Name of the test."""
     refusal: str = ""
     """Why the test refuses to answer (both p are then 1); empty when it does not."""
+    se_seeds: float | None = None
+    """Standard error over all seeds of the sample, judged or not; None with one."""
 
 
 def compare(sample: Sample, *, margin: float, alpha: float) -> Compared:
     """Test `effect > margin` for comparison with `alpha`, by the test that the data call for."""
+    found = _tested(sample.judged(), margin=margin, alpha=alpha)
+    several = len(sample.tuned) > 1
+    return found._replace(se_seeds=recipe.seed_error(_seed_effects(sample)) if several else None)
+
+
+def _dense(codes: Codes) -> Codes:
+    """Codes 0 to distinct codes - 1, in the same order."""
+    dense: Codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    return dense
+
+
+def _tested(sample: Sample, *, margin: float, alpha: float) -> Compared:
     jack = _jackknife(sample, groups=_groups(sample))
     low, high = intervals.t_interval(jack.estimate, se=jack.se, df=max(jack.groups - 1, 1))
-    found = Compared(jack.estimate, jack.se, NO_EVIDENCE, low, high, test="")
+    found = Compared(jack.estimate, jack.se, jack.se, NO_EVIDENCE, low, high, test="")
     if refusal := _refusal(sample, jack=jack):
         return found._replace(test="refused", refusal=refusal)
-    if sample.many_seeds:
+    if sample.chosen is None:
         return _recipe(sample, found=found, jack=jack, margin=margin)
     item_level, name = _item_level(sample, margin=margin, alpha=alpha)
     if sample.clusters is not None:
@@ -79,7 +117,7 @@ def compare(sample: Sample, *, margin: float, alpha: float) -> Compared:
 
 
 def _refusal(sample: Sample, *, jack: corpus.Jackknife) -> str:
-    if sample.many_seeds and len(sample.tuned) < recipe.FEWEST_SEEDS:
+    if sample.chosen is None and len(sample.tuned) < recipe.FEWEST_SEEDS:
         return f"scope recipe needs at least {recipe.FEWEST_SEEDS} training seeds, got {len(sample.tuned)}"
     if sample.clusters is not None and jack.groups < clustered.FEWEST_CLUSTERS:
         return f"{jack.groups} clusters are too few, at least {clustered.FEWEST_CLUSTERS} are needed"
@@ -120,16 +158,17 @@ def _jackknife(sample: Sample, *, groups: Codes) -> corpus.Jackknife:
 
 
 def _recipe(sample: Sample, *, found: Compared, jack: corpus.Jackknife, margin: float) -> Compared:
-    one_group = np.zeros(sample.items, dtype=np.int64)
-    effects = [_jackknife(_one_seed(sample, seed=seed), groups=one_group).estimate for seed in range(len(sample.tuned))]
-    both = recipe.pooled(np.array(effects), items=jack)
+    both = recipe.pooled(_seed_effects(sample), items=jack)
     low, high = intervals.t_interval(both.effect, se=both.se, df=both.df)
     p = both.p_values(margin, same_n=_same_n(sample, jack=jack))
     return found._replace(se=both.se, p=p, low=low, high=high, test="recipe_satterthwaite")
 
 
-def _one_seed(sample: Sample, *, seed: int) -> Sample:
-    return Sample(sample.metric, sample.tuned[seed : seed + 1], sample.other, sample.truth)
+def _seed_effects(sample: Sample) -> Array:
+    """Each seed's effect, shape (seeds,)."""
+    one_group = np.zeros(sample.items, dtype=np.int64)
+    seeds = (replace(sample, tuned=row[None, :], clusters=None) for row in sample.tuned)
+    return np.array([_jackknife(seed, groups=one_group).estimate for seed in seeds])
 
 
 def _same_n(sample: Sample, *, jack: corpus.Jackknife) -> int:

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import judging
 import prompting
+import wrong_verdicts
 
 REPEATS = 3
 BENCHMARKS = [*judging.BENCHMARKS, *prompting.BENCHMARKS]
@@ -25,12 +26,18 @@ def median_seconds(work: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
+def print_ratio(name: str, *, ratio: float, target: float) -> None:
+    """The line of one benchmark."""
+    print(f"{name} ratio={ratio:.2f} target={target} {'ok' if ratio >= target else 'short'}", flush=True)
+
+
 def main() -> None:
-    """Ratio of the reference's median to ours, both from this run."""
+    """Ratio of the reference's median to ours, both from this run; then alpha to the wrong verdicts measured."""
     for name, reference, ours, target in BENCHMARKS:
         wanted = median_seconds(reference) if callable(reference) else reference
-        ratio = wanted / median_seconds(ours)
-        print(f"{name} ratio={ratio:.2f} target={target} {'ok' if ratio >= target else 'short'}", flush=True)
+        print_ratio(name, ratio=wanted / median_seconds(ours), target=target)
+    for name, ratio, target in wrong_verdicts.ratios():
+        print_ratio(name, ratio=ratio, target=target)
 
 
 main()

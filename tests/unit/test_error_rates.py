@@ -4,7 +4,8 @@ Each null sits where a wrong FINE_TUNE is likeliest: no difference at margin 0, 
 are fixed, so a failure means that the procedure changed.
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -115,3 +116,46 @@ def test_twelve_points_on_three_hundred_items_are_found():
     count = _fine_tunes(_binary(300, gain=0.12, psi=0.24, margin=0.02), draws=DRAWS)
     print(f"\ntrue +12 points: FINE_TUNE {count} of {DRAWS} times, at least {0.95 * DRAWS:.0f} required")
     assert count >= 0.95 * DRAWS
+
+
+def _six_slices(*, first: int, others: int, drop: float, gate: bool = False) -> Draw:
+    """Six slices and two prompt families; on the first slice fine-tuning is truly `drop` worse than both."""
+    places = np.split(np.arange(first + 5 * others), [first + i * others for i in range(5)])
+    slices = {f"s{i}": {"items": items.tolist(), "gate": gate} for i, items in enumerate(places)}
+
+    def draw(rng: np.random.Generator) -> JudgeRequest:
+        n = first + 5 * others
+        skill, lost = rng.random(n), np.where(np.arange(n) < first, drop, 0.0)
+        # Three arms right on the same easy items, apart by noise: two of them disagree on a fifth of the items.
+        ft, *prompts = ((skill + rng.normal(0, 0.18, n) < 0.7 - loss).astype(int).tolist() for loss in (lost, 0.0, 0.0))
+        families = dict(zip("ab", prompts, strict=True))
+        return JudgeRequest.model_validate({"metric": "binary", "ft": [ft], "baselines": families, "slices": slices})
+
+    return draw
+
+
+@pytest.fixture
+def frozen() -> Iterator[None]:
+    """statsmodels collects garbage in every `multipletests`: what is frozen need not be searched 300 times."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("frozen")
+def test_slices_without_a_difference_rarely_regress():
+    draw, rng = _six_slices(first=40, others=40, drop=0.0), np.random.default_rng(20_26)
+    count = sum(any(found.regressed for found in decide(draw(rng)).slices) for _ in range(DRAWS))
+    print(f"\n6 slices x 2 families, nothing differs: a regression {count} of {DRAWS} times, at most {LIMIT} allowed")
+    assert count <= LIMIT
+
+
+@pytest.mark.usefixtures("frozen")
+def test_thirty_points_lost_on_a_slice_of_a_hundred_items_are_found_and_veto():
+    draws = 150
+    draw, rng = _six_slices(first=100, others=20, drop=0.3, gate=True), np.random.default_rng(20_26)
+    judged = [decide(draw(rng)) for _ in range(draws)]
+    count = sum(all(found.regressed for found in each.slices if found.slice == "s0") for each in judged)
+    print(f"\ntrue -30 points on 100 items: found {count} of {draws} times, at least {0.9 * draws:.0f} required")
+    assert count >= 0.9 * draws
+    assert all(each.verdict == "PROMPT" for each in judged if any(found.regressed for found in each.slices))

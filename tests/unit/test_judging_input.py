@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from harness.errors import UserError
-from harness.judging import read_request
+from harness.judge_input import read_request
+from harness.judging import JudgeRequest
 
 GOOD = {"metric": "binary", "ft": [[0, 1] * 100], "baselines": {"zero_shot": [0] * 200}}
 
@@ -44,6 +46,19 @@ BAD = [
         {"forgetting": {"piqa": {"ft": [1], "base": [1], "metric": 1}}},
         "forgetting.piqa.metric: unknown field",
     ),
+    ({"slices": {"short": {"items": [0, 1, 2, 200]}}}, "slices.short.items[3]: 200 is not the index of a test item"),
+    ({"slices": {"short": {"items": [-1]}}}, "slices.short.items[0]: -1 is not the index of a test item"),
+    ({"slices": {"short": {"items": [10**400]}}}, "slices.short.items[0]: 1000"),
+    ({"slices": {"short": {"items": [4, 7, 4]}}}, "slices.short.items[2]: item 4 occurs twice"),
+    ({"slices": {"short": {"items": []}}}, "slices.short.items: it holds no items"),
+    ({"slices": {"short": {"items": [True]}}}, "slices.short.items[0]: true is wrong"),
+    ({"slices": {"short": {"items": [0.0]}}}, "slices.short.items[0]: 0.0 is wrong"),
+    ({"slices": {"short": {"items": "all"}}}, 'slices.short.items: "all" is wrong'),
+    ({"slices": {"short": [0, 1]}}, "slices.short: [0, 1] is wrong"),
+    ({"slices": {"short": {}}}, "slices.short.items: it is missing"),
+    ({"slices": {"short": {"items": [0], "gate": 1}}}, "slices.short.gate: 1 is wrong"),
+    ({"slices": {"short": {"items": [0], "gates": True}}}, "slices.short.gates: unknown field. Fix: write gate"),
+    ({"slices": {"short": {"items": [0]}}, "baselines": {}, "floor": 0.5}, "slices: there is no prompt family"),
 ]
 
 
@@ -56,6 +71,12 @@ def test_bad_input_names_field_reason_and_fix(fields, message):
     assert "Fix: " in text
     assert "\n" not in text
     assert len(text) < 300
+
+
+@pytest.mark.parametrize("fields", [{"ft": [[2] * 200]}, {"slices": {"short": {"items": [200]}}}])
+def test_the_model_refuses_bad_content_by_itself(fields):
+    with pytest.raises(ValidationError):
+        JudgeRequest.model_validate(GOOD | fields)
 
 
 @pytest.mark.parametrize(
