@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.loading import Resolved
-from harness.metrics import metric_info
 from harness.plan import Plan
 from harness.plan.arms import prompt_arms
-from harness.plan.build import improvement_margin
+from harness.plan.power import held_out
+from harness.plan.setup import Setup
 from harness.steps import Step
 from harness.store import Artifact
 
@@ -20,8 +20,6 @@ TOKENS_PER_SECOND = 1_000.0
 """Reading; one generated token costs as much as six read ones in a batch, one trained token as much as four."""
 GENERATED, TRAINED = 6.0, 4.0
 BENCHMARK_ITEMS, BENCHMARK_TOKENS = 750, 80
-ASSUMED_VARIANCE = {"binary": 0.2, "graded": 0.05}
-"""Right or wrong: the arms disagree on a fifth of the items. Graded: differences of .22, as ROUGE-L shows here."""
 RUNTIME_BYTES = 1.2e9
 """Interpreter and libraries."""
 ACTIVATION_BYTES_PER_TOKEN = 4.5e6
@@ -52,11 +50,11 @@ class Sizes:
     reference_characters: float
 
 
-def planned_sizes(current: Plan) -> Sizes:
-    """Sizes once the data step is done; the test set's own size as soon as it is sealed."""
+def planned_sizes(setup: Setup, current: Plan, *, finished: Callable[[str], Artifact | None]) -> Sizes:
+    """Sizes once the data step is done; the test set's is a guess until it is asked for or sealed."""
     assert current.data is not None
     sizes, characters = current.data.summary["sizes"], current.data.summary["characters"]
-    test = current.testset.summary["sizes"]["test"] if current.testset else 2 * sizes["validation"]
+    test = held_out(setup, current, finished=finished).items or 2 * sizes["validation"]
     return Sizes(sizes["train"], sizes["validation"], test, characters["input"], characters["reference"])
 
 
@@ -89,23 +87,6 @@ def peak_bytes(resolved: Resolved, *, sizes: Sizes, weight_bytes: int) -> int:
     length = min(search.max_length, 2 * _tokens(sizes.input_characters + sizes.reference_characters) + TEMPLATE_TOKENS)
     tokens = length * min(search.micro_batch_size, search.batch_size)
     return int(RUNTIME_BYTES + weight_bytes + tokens * ACTIVATION_BYTES_PER_TOKEN * weight_bytes / REFERENCE_BYTES)
-
-
-def smallest_gain(resolved: Resolved, *, groups: int) -> float:
-    """The true gain over every prompt champion that `groups` independent test items find four times in five.
-
-    Before anything is measured the variance of the paired differences is assumed (`ASSUMED_VARIANCE`).
-    """
-    from harness.stats.power import minimum_detectable_effect
-
-    graded = metric_info(resolved.task.metrics[0]).case == "graded"
-    return minimum_detectable_effect(
-        groups,
-        discordance=ASSUMED_VARIANCE["graded" if graded else "binary"],
-        margin=improvement_margin(resolved),
-        alpha=resolved.experiment.gates.alpha,
-        conditions=len(resolved.families),
-    )
 
 
 def remaining_seconds(work: list[Work], *, current: Plan, finished: Callable[[str], Artifact | None]) -> float:

@@ -1,6 +1,7 @@
 """Turn resolved specs into a `Setup`: hash the bytes they point at, find the model."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from harness.adapters.models import ModelReference, resolved_model
 from harness.adapters.tables import newest_revision, source_files
 from harness.canonical import file_digest
 from harness.errors import UserError
-from harness.ledger import Ledger
+from harness.ledger import Ledger, Use
 from harness.loading import Resolved, source_path
 from harness.pins import Pins
 from harness.plan.setup import Benchmark, Setup, Source
+from harness.store import Store
+from harness.witnesses import report_uses, store_uses
 
 STATE = ".harness"
 """Folder of a workspace for everything that can be made again, and the ledger."""
@@ -30,8 +33,22 @@ def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
         benchmarks=benchmarks(resolved),
         model=_model(resolved, say=say),
         sampler=study,
-        ledger=Ledger(resolved.root / STATE / "ledger.jsonl"),
+        ledger=sound_ledger(resolved.root),
     )
+
+
+def sound_ledger(root: Path) -> Ledger:
+    """The workspace's ledger; a broken chain is an error here, hours before the verdict would need it."""
+    state = root / STATE
+
+    @cache
+    def witnesses(listed: frozenset[str]) -> tuple[Use, ...]:
+        reports = [*root.glob("reports/*/report.json"), *state.glob("runs/*/report.json")]
+        return (*store_uses(Store(state / "store"), listed=listed), *report_uses(sorted(reports)))
+
+    ledger = Ledger(state / "ledger.jsonl", witnesses)
+    ledger.lines()
+    return ledger
 
 
 def _model(resolved: Resolved, *, say: Callable[[str], None]) -> ModelReference:

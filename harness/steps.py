@@ -8,13 +8,15 @@ from harness.canonical import digest
 
 VERSIONS: dict[str, int] = {
     "data": 1,
-    "testset": 1,
+    "testset": 2,
     "predict": 1,
-    "score": 1,
+    "score": 2,
     "train": 1,
+    "merge": 1,
+    "latency": 1,
     "forgetting": 1,
-    "lock": 1,
-    "judge": 1,
+    "lock": 2,
+    "judge": 2,
 }
 """Raise a stage's number when its code gives other results for the same inputs."""
 
@@ -24,6 +26,8 @@ NUMERIC_LIBRARIES: dict[str, tuple[str, ...]] = {
     "predict": ("torch", "transformers", "tokenizers", "peft", "bitsandbytes"),
     "score": ("evaluate", "rouge_score", "scikit-learn"),
     "train": ("torch", "transformers", "tokenizers", "accelerate", "datasets", "peft", "trl", "bitsandbytes"),
+    "latency": ("torch", "transformers", "tokenizers", "peft", "bitsandbytes"),
+    "merge": ("torch", "transformers", "tokenizers", "peft"),
     "forgetting": ("torch", "transformers", "tokenizers", "peft", "lm_eval", "bitsandbytes"),
     "lock": (),
     "judge": ("scipy", "statsmodels", "numpy"),

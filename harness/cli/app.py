@@ -50,7 +50,7 @@ def run(spec: Spec, set: Set = None, retry_failed: Retry = False, json: Json = F
 
 @app.command(epilog="Example:  harness check experiments/quickstart.yaml")
 def check(spec: Spec, set: Set = None, json: Json = False) -> int:
-    """Validate the spec, audit the data, estimate time and memory; runs nothing heavy."""
+    """Validate the spec, audit the data, tell what can be proven, estimate time and memory; runs nothing heavy."""
     from harness.cli.checking import check_command
 
     return check_command(spec, overrides=set or [], json=json)
@@ -137,6 +137,18 @@ def runs(json: Json = False) -> int:
     from harness.cli.reporting import runs_command
 
     return runs_command(json=json)
+
+
+@app.command(epilog="Example:  harness ledger --json")
+def ledger(json: Json = False) -> int:
+    """List every use of test items in this workspace, and check that none was changed or removed.
+
+    A test set is good for one verdict, or for as many as gates.planned_looks declared at its first use. The column
+    `use` counts the verdicts that share a test item with the one in that line.
+    """
+    from harness.cli.ledger import ledger_command
+
+    return ledger_command(json=json)
 
 
 @app.command(epilog="Example:  harness schema > experiment.schema.json")

@@ -2,16 +2,23 @@
 
 import os
 from pathlib import Path
+from textwrap import fill
 from typing import Any
+
+from rich.text import Text
 
 from harness.adapters.models import ModelSummary, inspected_model
 from harness.cli.consoles import minutes, out, print_json
 from harness.cli.placing import placed
-from harness.estimate import Sizes, expected_work, peak_bytes, smallest_gain
+from harness.estimate import Sizes, expected_work, peak_bytes
 from harness.loading import Resolved, load_experiment
+from harness.plan.power import assumed
+from harness.plan.state import HeldOut
 from harness.prepare import benchmarks, data_source
 from harness.report.text import one_line
 from harness.stages.audit import Audit, audited
+
+INDENT = 9 * " "
 
 
 def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
@@ -20,10 +27,13 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     with placed(resolved):
         where = resolved.where("model", "name")
         model = inspected_model(resolved.experiment.model, root=resolved.root, where=where)
-        benchmarks(resolved)
+        benches = benchmarks(resolved)
         labels = resolved.task.labels if resolved.task.kind == "label" else None
-        audit = audited(resolved.task.data, path=data_source(resolved).path, labels=labels)
-    found = _estimates(resolved, audit, model)
+        columns = [gate.column for gate in resolved.experiment.gates.slices]
+        audit = audited(resolved.task.data, path=data_source(resolved).path, labels=labels, slices=columns)
+    judged = audit.sizes["test"] - audit.leaked
+    power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches)
+    found = {**_estimates(resolved, audit, model), "power": [row.model_dump(mode="json") for row in power]}
     if json:
         print_json({"experiment": resolved.name, "data": audit.model_dump(), **found})
     else:
@@ -39,7 +49,6 @@ def _estimates(resolved: Resolved, audit: Audit, model: ModelSummary) -> dict[st
         "model": {"name": model.name, "weight_bytes": model.weight_bytes, "remark": model.remark},
         "seconds": {row.title: round(row.count * row.seconds) for row in work},
         "peak_bytes": peak_bytes(resolved, sizes=sizes, weight_bytes=model.weight_bytes),
-        "smallest_gain": round(smallest_gain(resolved, groups=audit.groups), 4),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
     }
 
@@ -51,8 +60,9 @@ def _show(resolved: Resolved, audit: Audit, model: ModelSummary, found: dict[str
     out.print(f"data     {', '.join(f'{name} {size}' for name, size in audit.sizes.items())}", markup=False)
     for line in audit.remarks:
         out.print(f"         {one_line(line)}", markup=False)
-    gain = f"a true gain of {100 * found['smallest_gain']:.0f} points over every prompt is found 4 times in 5"
-    out.print(f"power    {gain} (before anything is measured)", markup=False)
+    out.print("power    what each gate can prove, before anything is measured:", markup=False)
+    for row in found["power"]:
+        out.print(Text(fill(one_line(row["sentence"]), out.width, initial_indent=INDENT, subsequent_indent=INDENT)))
     out.print(f"time     about {minutes(sum(found['seconds'].values()))} on two CPU cores, at most:", markup=False)
     for title, seconds in found["seconds"].items():
         out.print(f"         {minutes(seconds):>8}  {title}", markup=False)

@@ -16,8 +16,9 @@ from rich.progress import (
 )
 
 from harness.cli.consoles import err, minutes, say
-from harness.estimate import Sizes, Work, kind_of, planned_sizes, remaining_seconds
+from harness.estimate import Work, kind_of, remaining_seconds
 from harness.plan import Plan
+from harness.plan.state import GatePower
 from harness.steps import Step
 from harness.store import Artifact
 
@@ -27,9 +28,16 @@ LIGHT = ("score", "lock", "data", "testset", "judge")
 class RunDisplay:
     """Implements the runner's `Display` on stderr."""
 
-    def __init__(self, finished: Callable[[str], Artifact | None], *, work: Callable[[Sizes], list[Work]]) -> None:
-        self._finished, self._expected = finished, work
+    def __init__(
+        self,
+        finished: Callable[[str], Artifact | None],
+        *,
+        work: Callable[[Plan], list[Work]],
+        power: Callable[[Plan], list[GatePower]],
+    ) -> None:
+        self._finished, self._expected, self._power = finished, work, power
         self._work: list[Work] = []
+        self._told: set[bool] = set()
         self._left, self._since = 0.0, time.monotonic()
         self._step: Step | None = None
         columns = (
@@ -59,15 +67,25 @@ class RunDisplay:
         self._bars.stop()
 
     def planned(self, current: Plan) -> None:
-        """A new plan: estimate anew what is left, once the size of the data is known."""
-        if current.done or current.data is None:
+        """A new plan: estimate anew what is left, and tell what can be proven, once the size of the data is known."""
+        if current.data is None or (current.done and current.refusal is None):
+            return
+        self._tell(current)
+        if current.done:
             return
         first = not self._work
-        self._work = self._work or self._expected(planned_sizes(current))
+        self._work = self._work or self._expected(current)
         self._left = remaining_seconds(self._work, current=current, finished=self._finished)
         self._since = time.monotonic()
         if first:
             say(f"about {minutes(self._left)} to go; Ctrl-C is safe, the same command goes on")
+
+    def _tell(self, current: Plan) -> None:
+        """What each gate can prove, a line each: once as assumed, once as measured."""
+        if (measured := bool(current.power)) not in self._told:
+            self._told.add(measured)
+            for row in self._power(current):
+                say(f"power: {row.sentence}")
 
     def started(self, step: Step) -> None:
         """A step begins."""
@@ -87,7 +105,7 @@ class RunDisplay:
             say(f"✗ {title}: {artifact.error}")
         elif artifact.stage not in LIGHT:
             say(f"✓ {title}  {_result(artifact)}{minutes(artifact.seconds)}")
-        elif artifact.stage == "score":
+        elif artifact.stage == "score" and artifact.inputs["split"] != "test":  # The report shows what may be seen.
             name, value = next(iter(artifact.summary["mean"].items()))
             say(f"  {title.removeprefix('score ')}: {name} {value:.3f}")
 

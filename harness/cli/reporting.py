@@ -17,7 +17,7 @@ from harness.loading import load_experiment
 from harness.plan import Plan, plan
 from harness.plan.setup import Setup
 from harness.prepare import STATE, prepared
-from harness.records import Report
+from harness.report.document import Report
 from harness.store import Store
 
 
@@ -28,6 +28,8 @@ def report_command(target: str, *, overrides: list[str], json: bool) -> int:
         with placed(resolved):
             setup, store = prepared(resolved, say=say), Store(resolved.root / STATE / "store")
         finished = plan(setup, finished=store.find)
+        if finished.refusal is not None:
+            raise finished.refusal
         if not finished.done:
             raise UserError(
                 f"the run is not finished: {len(finished.missing)} or more steps are missing",

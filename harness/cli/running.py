@@ -15,9 +15,10 @@ from harness.cli.main import STATUS
 from harness.cli.placing import placed
 from harness.cli.reporting import shown_report
 from harness.errors import UserError
-from harness.estimate import expected_work
+from harness.estimate import Work, expected_work, planned_sizes
 from harness.loading import load_experiment
 from harness.plan import Goal, Plan, family_champions
+from harness.plan.power import expected
 from harness.plan.setup import Setup
 from harness.prepare import STATE, prepared, uses_hub
 from harness.runner import run_to_goal
@@ -92,7 +93,7 @@ def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
 
 
 def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool = False) -> tuple[Setup, Store, Plan]:
-    """The plan of `goal` with nothing missing; computes what is."""
+    """The plan of `goal` with nothing missing; computes what is. Raises `UserError` where no search should begin."""
     resolved = load_experiment(spec, overrides=overrides)
     with placed(resolved):
         setup = prepared(resolved, say=say)
@@ -102,16 +103,25 @@ def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool
         store.sweep()
         if retry_failed:
             store.forget_failed()
-        weights = model_bytes(setup.model.path)
         with (
-            RunDisplay(
-                store.find, work=lambda sizes: expected_work(resolved, sizes=sizes, weight_bytes=weights)
-            ) as display,
+            _display(setup, store) as display,
             LocalWorker(store, folder=folder, offline=not uses_hub(setup)) as worker,
         ):
             finished = run_to_goal(setup, store=store, executor=worker, display=display, goal=goal)
         _mirror_study(setup, finished, folder=folder)
+    if finished.refusal is not None:
+        raise finished.refusal
     return setup, store, finished
+
+
+def _display(setup: Setup, store: Store) -> RunDisplay:
+    weights = model_bytes(setup.model.path)
+
+    def work(current: Plan) -> list[Work]:
+        sizes = planned_sizes(setup, current, finished=store.find)
+        return expected_work(setup.resolved, sizes=sizes, weight_bytes=weights)
+
+    return RunDisplay(store.find, work=work, power=lambda current: expected(setup, current, finished=store.find))
 
 
 def _mirror_study(setup: Setup, finished: Plan, *, folder: Path) -> None:

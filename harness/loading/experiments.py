@@ -24,11 +24,16 @@ def experiment_problems(
         yield places.problem(("model", "name"), error.what, fix=error.fix)
     if task is not None:
         yield from _gate_problems(experiment, task, places)
-    names = [gate.benchmark for gate in experiment.gates.forgetting]
+    gates = experiment.gates
+    yield from _twice("forgetting", "benchmark", [gate.benchmark for gate in gates.forgetting], places)
+    yield from _twice("slices", "column", [gate.column for gate in gates.slices], places)
+
+
+def _twice(gate: str, field: str, names: list[str], places: Places) -> Iterator[Problem]:
     for i, name in enumerate(names):
         if name in names[:i]:
-            path = ("gates", "forgetting", i, "benchmark")
-            yield places.problem(path, f"gates.forgetting names {shown(name)} twice", fix="keep one of them")
+            path = ("gates", gate, i, field)
+            yield places.problem(path, f"gates.{gate} names {shown(name)} twice", fix="keep one of them")
 
 
 def _gate_problems(experiment: ExperimentSpec, task: TaskSpec, places: Places) -> Iterator[Problem]:
@@ -40,6 +45,10 @@ def _gate_problems(experiment: ExperimentSpec, task: TaskSpec, places: Places) -
             yield _unscored(path, name, experiment.task, places)
     if experiment.gates.rouge is not None and _ROUGE not in task.metrics:
         yield _unscored(("gates", "rouge"), _ROUGE, experiment.task, places)
+    parse = experiment.gates.format
+    if parse is not None and parse.labels and task.kind != "label":
+        what = f"gates.format.labels needs a task of kind label; {experiment.task} is of kind {task.kind}"
+        yield places.problem(("gates", "format", "labels"), what, fix="give a regex or a json_schema")
 
 
 def _unscored(path: tuple[str, ...], metric: str, task: str, places: Places) -> Problem:

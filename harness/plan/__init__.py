@@ -11,6 +11,7 @@ from harness.plan import build
 from harness.plan.arms import plain_prompt
 from harness.plan.certify import certified, planned_base_benchmarks
 from harness.plan.desk import Desk
+from harness.plan.power import measured, refusal
 from harness.plan.prompting import family_champions, planned_baselines
 from harness.plan.search import planned_trials
 from harness.plan.setup import Setup
@@ -32,8 +33,21 @@ def plan(setup: Setup, *, finished: Callable[[str], Artifact | None], goal: Goal
     known = replace(known, baselines=planned_baselines(setup, desk, data=data, labels=labels))
     if goal == "verdict":
         planned_base_benchmarks(setup, desk)
-    if desk.missing or goal == "baselines":
+    if desk.missing:
         return known
+    known = replace(known, power=measured(setup, known, finished=finished))
+    if goal == "baselines":
+        return known
+    refused = refusal(setup, known, finished=finished)
+    if refused and not _begun(setup, finished, data=data, labels=labels):
+        return replace(known, refusal=refused)
     trials = planned_trials(setup, desk, prompt=plain_prompt(task, labels=labels), data=data, labels=labels)
     known = replace(known, trials=desk.trials)
     return known if trials is None or goal == "search" else certified(setup, desk, known)
+
+
+def _begun(setup: Setup, finished: Callable[[str], Artifact | None], *, data: Artifact, labels: list[str]) -> bool:
+    """Whether anything of this search was trained: what was begun on purpose is not refused half-way."""
+    scout = Desk(finished)
+    planned_trials(setup, scout, prompt=plain_prompt(setup.resolved.task, labels=labels), data=data, labels=labels)
+    return any(trial.epochs or trial.status == "failed" for trial in scout.trials)

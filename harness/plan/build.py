@@ -1,8 +1,10 @@
 """Turn a decision (“answer the test set with this adapter”) into the step that carries it out."""
 
+from dataclasses import asdict, replace
 from typing import Any
 
 from harness.canonical import digest
+from harness.ledger import Opening
 from harness.loading import Resolved
 from harness.metrics import metric_info
 from harness.plan.arms import PromptArm
@@ -10,6 +12,7 @@ from harness.plan.setup import Setup
 from harness.prompts import PromptConfig
 from harness.specs import MetricGate
 from harness.steps import Step
+from harness.store import Artifact
 
 SETTINGS = ("batch_size", "micro_batch_size", "max_length", "warmup_ratio", "weight_decay")
 
@@ -22,7 +25,11 @@ def data_step(setup: Setup) -> Step:
 def testset_step(setup: Setup, *, data: str) -> Step:
     """The test items, apart from all that selects."""
     return Step(
-        "testset", _data_inputs(setup), needs={"data": data}, local={"path": setup.source.path}, title="seal test set"
+        "testset",
+        {**_data_inputs(setup), "slices": [gate.column for gate in setup.resolved.experiment.gates.slices]},
+        needs={"data": data},
+        local={"path": setup.source.path},
+        title="seal test set",
     )
 
 
@@ -131,30 +138,72 @@ def forgetting_step(setup: Setup, *, name: str, limit: int | None, adapter: str 
     return Step("forgetting", inputs, needs={"adapter": adapter} if adapter else {}, local=local, title=title)
 
 
-def lock_step(setup: Setup, *, testset: str, test_hash: str, champions: dict[str, str]) -> Step:
-    """What will be judged, written down before the first test answer."""
-    inputs = {**judge_inputs(setup), "test_sha256": test_hash, "champions": champions}
-    return Step("lock", inputs, needs={"testset": testset}, title="lock the test set")
+def latency_step(setup: Setup, prompt: PromptConfig, *, data: str, adapter: str, requests: int) -> Step:
+    """Seconds of single requests to the tuned model; validation prompts will do, so no test item is spent."""
+    answers = tuned_answer_step(
+        setup, prompt, split="validation", needs={"data": data, "adapter": adapter}, title="time single requests"
+    )
+    inputs = {name: answers.inputs[name] for name in ("model", "prompt", "max_new_tokens")}
+    return replace(answers, stage="latency", inputs={**inputs, "requests": requests})
 
 
-def judge_step(setup: Setup, *, test_hash: str, needs: dict[str, str]) -> Step:
-    """The verdict; the ledger knows whether these test items were judged before."""
-    inputs = judge_inputs(setup)
-    opening = digest({"inputs": inputs, "needs": needs})
-    prior = setup.ledger.prior_uses(test=test_hash, opening=opening)
-    local = {"test": test_hash, "opening": opening}
-    return Step("judge", {**inputs, "prior_uses_of_test_set": prior}, needs=needs, local=local, title="judge")
+def lock_step(setup: Setup, *, testset: Artifact, weights: str, rests_on: dict[str, str]) -> Step:
+    """What will be judged, written down before the first test answer; its key is the opening's id.
+
+    `rests_on` names, by role, the keys of everything the verdict will rest on, and so how each champion asks, the
+    model, the decoding, the metrics and the benchmarks; what a champion is called is not in it. `weights` is the
+    hash of the tuned champion: trained once more it is another candidate, unless it is the same to the bit.
+    """
+    hashes = {"test_sha256": testset.summary["hashes"]["test"], "weights_sha256": weights}
+    inputs = {**judge_inputs(setup), **hashes, "rests_on": rests_on}
+    return Step("lock", inputs, needs={"testset": testset.key}, title="lock the test set")
+
+
+def opening_of(setup: Setup, *, lock: Artifact, testset: Artifact) -> Opening:
+    """The use of the test items that a lock is about."""
+    return Opening(
+        id=lock.key,
+        experiment=setup.resolved.name,
+        test=testset.summary["hashes"]["test"],
+        testset=str(testset.path),
+        alpha=lock.inputs["alpha"],
+        planned_looks=lock.inputs["planned_looks"],
+    )
+
+
+def opened(step: Step, opening: Opening) -> Step:
+    """The same step; whoever runs it enters the opening in the ledger first."""
+    return replace(step, local={**step.local, "opening": asdict(opening)})
+
+
+def judge_step(setup: Setup, *, opening: Opening, needs: dict[str, str]) -> Step:
+    """The verdict, on the terms that the ledger holds for its test items."""
+    terms = setup.ledger.terms(opening)
+    held = {"alpha": terms.alpha, "planned_looks": terms.planned_looks, "prior_uses_of_test_set": terms.prior_uses}
+    step = Step("judge", {**judge_inputs(setup), **held}, needs={**needs, "lock": opening.id}, title="judge")
+    return opened(step, opening)
 
 
 def judge_inputs(setup: Setup) -> dict[str, Any]:
-    """Level, gates and families."""
+    """Level, looks, gates and families."""
     gates = setup.resolved.experiment.gates
     return {
         "alpha": gates.alpha,
+        "planned_looks": gates.planned_looks,
         "gates": _gates(setup),
         "families": [family.family for family in setup.resolved.families],
+        "ceilings": _ceilings(setup),
+        "slices": [gate.model_dump() for gate in gates.slices],
+        "ships": gates.ships and gates.ships.model_dump(),
         "forgetting": {gate.benchmark: gate.margin for gate in gates.forgetting},
     }
+
+
+def _ceilings(setup: Setup) -> list[dict[str, Any]]:
+    """The gates on a share of the answers."""
+    gates = setup.resolved.experiment.gates
+    asked = {"format": gates.format, "cost": gates.cost, "latency": gates.latency}
+    return [{"gate": name, **gate.model_dump()} for name, gate in asked.items() if gate is not None]
 
 
 def improvement_margin(resolved: Resolved) -> float:

@@ -3,53 +3,163 @@
 Nothing here chooses: it is reached only when every choice has been made on validation.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 
+from harness.ledger import Opening
 from harness.plan import build
 from harness.plan.arms import PromptArm, plain_prompt
 from harness.plan.desk import Desk
-from harness.plan.prompting import family_champions, scored_arm
+from harness.plan.prompting import family_champions
 from harness.plan.search import champion
 from harness.plan.setup import Setup
+from harness.plan.ships import planned_forms
 from harness.plan.state import Plan, ScoredArm
 from harness.records import Trial
+from harness.steps import Step
 from harness.store import Artifact
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class _Paper:
+    """One champion's part: the steps that answer the test items and score the answers."""
+
+    arm: PromptArm
+    answers: Step
+    scores: Step
+
+
+@dataclass(frozen=True)
+class _Exam:
+    """All that the verdict will rest on; known to the last key before the first test answer is given."""
+
+    prompts: dict[str, _Paper]
+    """By family."""
+    tuned: _Paper
+    benchmarks: dict[str, tuple[Step, Step]]
+    """Base and tuned."""
+    adapter: Artifact
+
+    @property
+    def rests_on(self) -> dict[str, str]:
+        """Role to key."""
+        keys = {"tuned": self.tuned.scores.key, "answers": self.tuned.answers.key}
+        keys |= {f"beats:{name}": paper.scores.key for name, paper in self.prompts.items()}
+        for name, (base, tuned) in self.benchmarks.items():
+            keys |= {f"base:{name}": base.key, f"tuned:{name}": tuned.key}
+        return keys
 
 
 def certified(setup: Setup, desk: Desk, known: Plan) -> Plan:
     """`known` with the lock, the test answers, the benchmarks and the verdict, as far as they are done."""
     assert known.data is not None
     winners, best = family_champions(setup, known.baselines), champion(known.trials)
-    data = known.data
     champions = {family: scored.arm.name for family, scored in winners.items()}
     champions |= {"tuned": f"tuned/trial-{best.number}"} if best else {}
-    testset = desk.want(build.testset_step(setup, data=data.key))
+    testset = desk.want(build.testset_step(setup, data=known.data.key))
     known = replace(known, champions=champions, testset=testset)
-    if testset is None or _locked(setup, desk, testset=testset, champions=champions) is None:
+    if testset is None or best is None:
+        # Without a tuned champion there is nothing to judge, so no test item is spent.
         return known
-    needs, labels = {"data": data.key, "testset": testset.key}, known.labels
-    pairs = {
-        name: scored_arm(setup, desk, won.arm, split="test", needs=needs, labels=labels)
-        for name, won in winners.items()
-    }
-    known = replace(known, tested={name: scored for name, scored in pairs.items() if scored})
-    return known if best is None else _with_tuned(setup, desk, known, best=best, needs=needs)
+    arms = {family: scored.arm for family, scored in winners.items()}
+    exam = _exam(setup, desk, known, arms=arms, best=best)
+    weights = exam.adapter.files[WEIGHTS]
+    lock = desk.want(build.lock_step(setup, testset=testset, weights=weights, rests_on=exam.rests_on))
+    if lock is None:
+        return known
+    return _judged(setup, desk, known, exam=exam, opening=build.opening_of(setup, lock=lock, testset=testset))
 
 
-def _locked(setup: Setup, desk: Desk, *, testset: Artifact, champions: dict[str, str]) -> Artifact | None:
-    test_hash = testset.summary["hashes"]["test"]
-    return desk.want(build.lock_step(setup, testset=testset.key, test_hash=test_hash, champions=champions))
+def _judged(setup: Setup, desk: Desk, known: Plan, *, exam: _Exam, opening: Opening) -> Plan:
+    """The exam as far as it is taken, and the verdict once nothing is missing."""
+    pairs = {name: _scored(desk, paper, opening=opening) for name, paper in exam.prompts.items()}
+    known = replace(
+        known,
+        tested={name: scored for name, scored in pairs.items() if scored},
+        tuned=_scored(desk, exam.tuned, opening=opening),
+        forgetting=_measured(desk, exam.benchmarks),
+    )
+    extra = _forms(setup, desk, known, exam=exam, opening=opening) | _latency(setup, desk, known, exam=exam)
+    if desk.missing:
+        return known
+    needs = {**exam.rests_on, **extra}
+    return replace(known, judgement=desk.want(build.judge_step(setup, opening=opening, needs=needs)))
 
 
-def _with_tuned(setup: Setup, desk: Desk, known: Plan, *, best: Trial, needs: dict[str, str]) -> Plan:
-    """The tuned champion's side, and the verdict once nothing is missing."""
+def _forms(setup: Setup, desk: Desk, known: Plan, *, exam: _Exam, opening: Opening) -> dict[str, str]:
+    """Scores of the forms that may ship, by role; the lock names them by the gate and the adapter."""
     assert known.data is not None
-    adapter = best_adapter(setup, desk, trial=best, data=known.data, labels=known.labels)
-    tuned = _tuned(setup, desk, trial=best, adapter=adapter, needs=needs, labels=known.labels)
-    known = replace(known, tuned=tuned, forgetting=_forgetting(setup, desk, adapter=adapter))
-    if desk.missing or tuned is None:
-        return known
-    return replace(known, judgement=_judged(setup, desk, known=known, tuned=tuned))
+    assert known.testset is not None
+    forms = planned_forms(
+        setup,
+        desk,
+        name=exam.tuned.arm.name,
+        adapter=exam.adapter,
+        prompt=plain_prompt(setup.resolved.task, labels=known.labels),
+        needs={"data": known.data.key, "testset": known.testset.key},
+        labels=known.labels,
+        local={"opening": asdict(opening)},
+    )
+    return {f"form:{name}": scored.scores.key for name, scored in forms.items()}
+
+
+def _latency(setup: Setup, desk: Desk, known: Plan, *, exam: _Exam) -> dict[str, str]:
+    """The timed requests, by role, where there is a ceiling on time."""
+    assert known.data is not None
+    gate = setup.resolved.experiment.gates.latency
+    if gate is None:
+        return {}
+    prompt = plain_prompt(setup.resolved.task, labels=known.labels)
+    step = build.latency_step(setup, prompt, data=known.data.key, adapter=exam.adapter.key, requests=gate.requests)
+    return {"latency": step.key} if desk.want(step) else {}
+
+
+def opening_in(known: Plan) -> Opening | None:
+    """The use of the test items that a plan came to; None where it did not come so far."""
+    fields = next((step.local["opening"] for step in known.wanted if "opening" in step.local), None)
+    return Opening(**fields) if fields else None
+
+
+def _exam(setup: Setup, desk: Desk, known: Plan, *, arms: dict[str, PromptArm], best: Trial) -> _Exam:
+    assert known.data is not None
+    assert known.testset is not None
+    labels, needs = known.labels, {"data": known.data.key, "testset": known.testset.key}
+    adapter = best_adapter(setup, desk, trial=best, data=known.data, labels=labels)
+    return _Exam(
+        prompts={name: _prompt_paper(setup, arm, needs=needs, labels=labels) for name, arm in arms.items()},
+        tuned=_tuned_paper(setup, trial=best, adapter=adapter, needs=needs, labels=labels),
+        benchmarks=_benchmarks(setup, adapter=adapter),
+        adapter=adapter,
+    )
+
+
+def _prompt_paper(setup: Setup, arm: PromptArm, *, needs: dict[str, str], labels: list[str]) -> _Paper:
+    answers = build.answer_step(setup, arm, split="test", needs=needs)
+    return _paper(setup, arm, answers, needs=needs, labels=labels)
+
+
+def _tuned_paper(setup: Setup, *, trial: Trial, adapter: Artifact, needs: dict[str, str], labels: list[str]) -> _Paper:
+    prompt, name = plain_prompt(setup.resolved.task, labels=labels), f"tuned/trial-{trial.number}"
+    arm = PromptArm(name, "tuned", "prompt", f"adapter after epoch {trial.best_epoch}", None, prompt)
+    answers = build.tuned_answer_step(
+        setup, prompt, split="test", needs={**needs, "adapter": adapter.key}, title=f"test {name}"
+    )
+    return _paper(setup, arm, answers, needs=needs, labels=labels)
+
+
+def _paper(setup: Setup, arm: PromptArm, answers: Step, *, needs: dict[str, str], labels: list[str]) -> _Paper:
+    needs = {**needs, "predictions": answers.key}
+    return _Paper(arm, answers, build.score_step(setup, split="test", labels=labels, needs=needs, title=arm.name))
+
+
+def _scored(desk: Desk, paper: _Paper, *, opening: Opening) -> ScoredArm | None:
+    """A champion's test answers and their scores, or None while they are missing."""
+    answers = desk.want(paper.answers)
+    if answers is None:
+        return None
+    scores = desk.want(build.opened(paper.scores, opening))
+    return ScoredArm(paper.arm, answers, scores) if scores else None
 
 
 def best_adapter(setup: Setup, desk: Desk, *, trial: Trial, data: Artifact, labels: list[str]) -> Artifact:
@@ -73,44 +183,23 @@ def best_adapter(setup: Setup, desk: Desk, *, trial: Trial, data: Artifact, labe
     return artifact
 
 
-def _tuned(
-    setup: Setup, desk: Desk, *, trial: Trial, adapter: Artifact, needs: dict[str, str], labels: list[str]
-) -> ScoredArm | None:
-    prompt, name = plain_prompt(setup.resolved.task, labels=labels), f"tuned/trial-{trial.number}"
-    step = build.tuned_answer_step(
-        setup, prompt, split="test", needs={**needs, "adapter": adapter.key}, title=f"test {name}"
-    )
-    answers = desk.want(step)
-    if answers is None:
-        return None
-    scores = desk.want(
-        build.score_step(setup, split="test", labels=labels, needs={**needs, "predictions": answers.key}, title=name)
-    )
-    arm = PromptArm(name, "tuned", "prompt", f"adapter after epoch {trial.best_epoch}", None, prompt)
-    return ScoredArm(arm, answers, scores) if scores else None
-
-
 def planned_base_benchmarks(setup: Setup, desk: Desk) -> None:
     """The base model on every benchmark: first, so that a benchmark that cannot run is known before the search."""
     for gate in setup.resolved.experiment.gates.forgetting:
         desk.want(build.forgetting_step(setup, name=gate.benchmark, limit=gate.limit, adapter=None))
 
 
-def _forgetting(setup: Setup, desk: Desk, *, adapter: Artifact) -> dict[str, tuple[Artifact, Artifact]]:
+def _benchmarks(setup: Setup, *, adapter: Artifact) -> dict[str, tuple[Step, Step]]:
     """Base and tuned on every benchmark; the base is shared by all experiments with this model."""
-    found = {}
-    for gate in setup.resolved.experiment.gates.forgetting:
-        base = desk.want(build.forgetting_step(setup, name=gate.benchmark, limit=gate.limit, adapter=None))
-        tuned = desk.want(build.forgetting_step(setup, name=gate.benchmark, limit=gate.limit, adapter=adapter.key))
-        if base and tuned:
-            found[gate.benchmark] = (base, tuned)
-    return found
+    return {
+        gate.benchmark: (
+            build.forgetting_step(setup, name=gate.benchmark, limit=gate.limit, adapter=None),
+            build.forgetting_step(setup, name=gate.benchmark, limit=gate.limit, adapter=adapter.key),
+        )
+        for gate in setup.resolved.experiment.gates.forgetting
+    }
 
 
-def _judged(setup: Setup, desk: Desk, *, known: Plan, tuned: ScoredArm) -> Artifact | None:
-    assert known.testset is not None
-    needs = {"tuned": tuned.scores.key}
-    needs |= {f"beats:{name}": scored.scores.key for name, scored in known.tested.items()}
-    for name, (base, adapted) in known.forgetting.items():
-        needs |= {f"base:{name}": base.key, f"tuned:{name}": adapted.key}
-    return desk.want(build.judge_step(setup, test_hash=known.testset.summary["hashes"]["test"], needs=needs))
+def _measured(desk: Desk, benchmarks: dict[str, tuple[Step, Step]]) -> dict[str, tuple[Artifact, Artifact]]:
+    found = {name: (desk.want(base), desk.want(tuned)) for name, (base, tuned) in benchmarks.items()}
+    return {name: (base, tuned) for name, (base, tuned) in found.items() if base and tuned}

@@ -1,14 +1,69 @@
 """What planning knows: what is there, and what is missing."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from harness.errors import UserError
 from harness.plan.arms import PromptArm
-from harness.records import Trial
+from harness.records import Record, Trial
 from harness.steps import Step
 from harness.store import Artifact
 
 Goal = Literal["baselines", "search", "verdict"]
+Basis = Literal["assumed", "measured on validation"]
+GateName = Literal["improvement", "metric", "rouge", "format", "cost", "latency", "forgetting", "slices", "ships"]
+
+
+class HeldOut(NamedTuple):
+    """Size of what a gate is tested on; null while it is not known."""
+
+    items: int | None
+    groups: int | None
+    """Independent sources among them."""
+
+
+class Evidence(NamedTuple):
+    """What is known of one metric before the search."""
+
+    variance: float
+    """Of the difference of two arms; for right or wrong answers the share of items on which they disagree."""
+    icc: float
+    """How alike the differences within one source are; 1: a source counts once."""
+    score_variance: float | None
+    """Of one arm's score; null for right or wrong answers, which have none of their own."""
+    score_icc: float
+    room: float | None
+    """What the best prompt leaves to gain; null before it is scored."""
+    basis: Basis
+
+
+class GatePower(Record):
+    """What one gate can prove, and what it would take."""
+
+    gate: GateName
+    """The gate."""
+    metric: str
+    """The metric; `acc` for a benchmark, the gate's own name for a share of answers."""
+    name: str
+    """`beats every prompt`, `floor 0.5 rougeL`, `format share 0.95`, `keeps:piqa`, `slices:topic`, `ships:merged`."""
+    items: int | None
+    """Items it is tested on, requests for latency; null where that is not known yet."""
+    groups: int | None
+    """Independent sources among them."""
+    smallest: float | None
+    """What must be true to be proven 4 times in 5: a gain over every prompt, a score, a share of answers, or the
+    change against the base model (below 0: a loss that still passes); null where unknown or where nothing can be.
+    """
+    chance: float | None = None
+    """How often a model that lost nothing passes; of the gates that forbid a loss."""
+    needed: int | None
+    """Items that prove 5 points more than none, than the floor or than the share, or, of a gate that forbids a
+    loss, that let a model pass 4 times in 5 that lost nothing; null where no number does.
+    """
+    basis: Basis
+    """Where the spread of the scores comes from."""
+    sentence: str
+    """The same in words."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +98,10 @@ class Plan:
     forgetting: dict[str, tuple[Artifact, Artifact]] = field(default_factory=dict)
     """Benchmark to (base, tuned)."""
     judgement: Artifact | None = None
+    power: list[GatePower] = field(default_factory=list)
+    """What each gate can prove, once the prompts are scored on validation."""
+    refusal: UserError | None = None
+    """Why the search is not begun; nothing is then missing."""
 
     @property
     def done(self) -> bool:

@@ -4,39 +4,44 @@ from typing import Any, Literal
 
 from harness.jsonl import read_lines, read_rows
 from harness.metrics import metric_info
-from harness.plan import Plan, ScoredArm
+from harness.plan import Plan, ScoredArm, family_champions
+from harness.plan.certify import opening_in
 from harness.plan.setup import Setup
-from harness.records import (
+from harness.records import Example, Prediction, Trial, Verdict
+from harness.report import checked, tables
+from harness.report.caveats import headline, warnings
+from harness.report.document import (
     Answer,
     Arm,
     DataSummary,
     Duplicate,
     Effort,
-    Example,
     Forgetting,
-    GateCondition,
-    Prediction,
     Report,
     ShownExample,
-    Trial,
-    Verdict,
 )
-from harness.report import tables
-from harness.report.caveats import headline, warnings
+from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
 from harness.store import Artifact, Store
 
 NO_TRIAL = "Every trial of the search failed, so there is no fine-tuned model to judge; keep prompting for now."
 
 
 def build(setup: Setup, *, finished: Plan, store: Store) -> Report:
-    """The report of a plan that reached its verdict."""
+    """The report of a plan that reached its verdict; between planned looks it shows the verdict alone."""
+    if left := looks_left(finished):
+        assert finished.judgement is not None
+        hidden = _document(setup, finished=without_test_scores(finished), store=store)
+        return with_verdict_alone(hidden, verdict=finished.judgement.summary["verdict"], left=left)
+    return _document(setup, finished=finished, store=store)
+
+
+def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
     assert finished.data is not None
     assert finished.testset is not None
     task, experiment = setup.resolved.task, setup.resolved.experiment
     judged = finished.judgement.summary if finished.judgement else None
-    conditions = [_condition(row) for row in judged["conditions"]] if judged else []
     frame = tables.score_frame({scored.arm.name: scored.scores.path for scored in _tested(finished)})
-    best = _best_prompt(finished, metric=setup.metric)
+    best = _best_prompt(setup, finished)
     verdict: Verdict = judged["verdict"] if judged else "INCONCLUSIVE"
     return Report(
         experiment=setup.resolved.name,
@@ -54,16 +59,21 @@ def build(setup: Setup, *, finished: Plan, store: Store) -> Report:
         alpha=experiment.gates.alpha,
         champion=finished.champions.get("tuned"),
         best_prompt=best.arm.name,
-        conditions=conditions,
+        conditions=checked.conditions(judged),
         leaderboard=_leaderboard(finished, frame=frame, metric=setup.metric, store=store),
         trials=finished.trials,
         effort=_effort(finished, store=store),
         forgetting=_forgetting(setup, finished),
+        slices=checked.slices(judged),
+        ships=checked.ships(judged),
+        leaked=checked.leaked(judged),
+        power=[row.sentence for row in finished.power],
+        uncertainty=checked.uncertainty(judged, metric=metric_info(setup.metric).title),
         data=_data(setup, finished),
         examples=_examples(setup, finished, frame=frame, best=best.arm.name),
         warnings=warnings(setup, finished, judged=judged, store=store),
         spec=experiment.model_dump(mode="json"),
-        provenance=_provenance(finished, store=store),
+        provenance=_provenance(setup, finished, store=store),
         timing=_timing(finished, store=store),
     )
 
@@ -72,14 +82,10 @@ def _tested(finished: Plan) -> list[ScoredArm]:
     return [*finished.tested.values(), *([finished.tuned] if finished.tuned else [])]
 
 
-def _best_prompt(finished: Plan, *, metric: str) -> ScoredArm:
-    """The strongest family champion on the test set; described, never chosen by it."""
-    return max(finished.tested.values(), key=lambda scored: float(scored.scores.summary["mean"][metric]))
-
-
-def _condition(row: dict[str, Any]) -> GateCondition:
-    same = ("gate", "metric", "outcome", "effect", "margin", "low", "high", "n", "p_pass", "p_fail", "n_needed")
-    return GateCondition(name=row["cond"], sentence=row["reason"], **{name: row[name] for name in same})
+def _best_prompt(setup: Setup, finished: Plan) -> ScoredArm:
+    """The strongest family champion, on the test set where it was met; described, never chosen by it."""
+    met = finished.tested or family_champions(setup, finished.baselines)
+    return max(met.values(), key=lambda scored: float(scored.scores.summary["mean"][setup.metric]))
 
 
 def _leaderboard(finished: Plan, *, frame: Any, metric: str, store: Store) -> list[Arm]:
@@ -194,6 +200,8 @@ def _data(setup: Setup, finished: Plan) -> DataSummary:
         hashes={**data["hashes"], **test["hashes"]},
         duplicates=[Duplicate(**pair) for pair in test["duplicates"]],
         duplicates_total=test["duplicates_total"],
+        leaked=[Duplicate(first=f"test/{pair['id']}", second=pair["twin"]) for pair in test["leaked"]],
+        leaked_total=test["leaked_total"],
         dropped=data["dropped"],
     )
 
@@ -227,11 +235,13 @@ def _values(scores: Artifact, *, metric: str) -> dict[str, float]:
     return {row["example_id"]: float(row.get(metric, row["label"] == row["reference"])) for row in rows}
 
 
-def _provenance(finished: Plan, *, store: Store) -> dict[str, Any]:
+def _provenance(setup: Setup, finished: Plan, *, store: Store) -> dict[str, Any]:
     artifacts = [found for step in finished.wanted if (found := store.find(step.key))]
     newest = max(artifacts, key=lambda artifact: str(artifact.provenance.get("at", "")))
+    opening = opening_in(finished)
     return {
         **newest.provenance,
+        "ledger": setup.ledger.entry(opening) if opening else {},
         "peak_bytes": max(int(artifact.provenance.get("peak_bytes", 0)) for artifact in artifacts),
         "artifacts": {step.key: step.title for step in finished.wanted},
     }
@@ -243,4 +253,5 @@ def _timing(finished: Plan, *, store: Store) -> dict[str, Any]:
     for key in dict.fromkeys(step.key for step in finished.wanted):
         if found := store.find(key):
             seconds[found.stage] = round(seconds.get(found.stage, 0.0) + found.seconds, 1)
-    return {"total": round(sum(seconds.values()), 1), **seconds}
+    clocked = checked.clocked_conditions(finished.judgement.summary if finished.judgement else None)
+    return {"total": round(sum(seconds.values()), 1), **seconds, **({"gates": clocked} if clocked else {})}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from harness.plan import Plan, ScoredArm
+from harness.plan.certify import opening_in
 from harness.plan.setup import Setup
 from harness.store import Store
 
@@ -24,6 +25,8 @@ def headline(verdict: str, *, metric: str, tuned: ScoredArm | None, best: Scored
 def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, store: Store) -> list[str]:
     """What a reader should know before deciding."""
     return [
+        *_ledger_warnings(setup, finished),
+        *_judged_warnings(judged),
         *_data_warnings(finished),
         *_answer_warnings(finished),
         *_trial_warnings(finished),
@@ -31,6 +34,28 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
         *[f"{row['cond']}: {text}" for row in (judged or {"conditions": []})["conditions"] for text in row["warnings"]],
         *([] if setup.benchmarks else ["No forgetting benchmark is gated: what the model lost was not measured."]),
     ]
+
+
+def _ledger_warnings(setup: Setup, finished: Plan) -> list[str]:
+    """Who used these test items before."""
+    opening = opening_in(finished)
+    return setup.ledger.notes(opening) if opening else []
+
+
+def _judged_warnings(judged: dict[str, Any] | None) -> list[str]:
+    """What the verdict alone does not say: regressions that veto nothing, blocked forms, leaked items."""
+    if judged is None:
+        return []
+    found = [row["reason"] for row in judged["slices"] if row["regressed"] and not row["gate"]]
+    found += [row["sentence"] for row in judged["ships"] if row["blocked"]]
+    if leaked := judged["leaked"]:
+        count = leaked["removed"]
+        with_them = "the same" if leaked["verdict"] == judged["verdict"] else leaked["verdict"]
+        found.append(
+            f"{count} test items are copies of training or validation inputs and were left out; "
+            f"the verdict with them is {with_them}."
+        )
+    return found
 
 
 def _data_warnings(finished: Plan) -> list[str]:

@@ -7,8 +7,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.records import Report
 from harness.report import curves, formats, plots, text, views
+from harness.report.document import Report
 
 LONGEST = 2_000
 """Characters of one answer that are shown."""

@@ -1,21 +1,17 @@
 """Turn a `Report` into GitHub-flavoured Markdown: the page's order, without drawings and folded parts."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from harness.records import Arm, GateCondition, Report, ShownExample, Trial
+from harness.records import Trial
 from harness.report import formats, views
-from harness.report.text import one_line, shortened
+from harness.report.document import Arm, GateCondition, Report, ShownExample, SliceRow
+from harness.report.gfm import inline, name, table
+from harness.report.text import shortened
 
 SHOWN = 5
 """Examples shown; the page shows all."""
 LONGEST = 300
 """Characters of one text in an example."""
-
-_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"})
-_SPECIAL = re.compile(r"[\\`*_{}\[\]|~^]|^[-+#=]|^\d+(?=[.)](?:\s|$))")
-_LINKING = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+-]*")
 
 
 def render_markdown(report: Report) -> str:
@@ -24,6 +20,9 @@ def render_markdown(report: Report) -> str:
         _top,
         _warnings,
         _conditions,
+        _slices,
+        _ships,
+        _doubt,
         _leaderboard,
         _search,
         _forgetting,
@@ -34,28 +33,6 @@ def render_markdown(report: Report) -> str:
     )
     blocks = [block for section in sections for block in section(report) if block]
     return "\n\n".join(blocks) + "\n"
-
-
-def inline(text: str) -> str:
-    """Any text on one line, where nothing in it means anything to Markdown, HTML or GitHub's autolinks."""
-    safe = _SPECIAL.sub(_escaped, one_line(text).translate(_ENTITIES))
-    return _LINKING.sub(lambda found: f"&#{ord(found[0])};", safe)
-
-
-def name(text: str) -> str:
-    """A plain name as code; anything stranger as escaped text."""
-    return f"`{text}`" if _NAME.fullmatch(text) else inline(text)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    text = found[0]
-    return f"&#{ord(text[0])};{text[1:]}" if text[0].isdigit() else f"\\{text}"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: int) -> str:
-    """A table whose columns from number `right` on are numbers; cells are Markdown already."""
-    rule = ["---" if column < right else "---:" for column in range(len(heads))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
 
 
 def _top(report: Report) -> Iterator[str]:
@@ -76,12 +53,12 @@ def _warnings(report: Report) -> Iterator[str]:
 
 def _conditions(report: Report) -> Iterator[str]:
     yield "## What had to be proven"
-    if not report.conditions:
+    if not views.tested(report):
         yield "Nothing was tested: there was no tuned model to judge."
         return
     heads = ["Condition", "Metric", "Outcome", "Effect", "90 % interval", "Has to exceed"]
     heads += ["Items", "p to prove", "p to rule out"]
-    yield _table(heads, map(_condition_row, report.conditions), right=3)
+    yield table(heads, map(_condition_row, views.tested(report)), right=3)
 
 
 def _condition_row(condition: GateCondition) -> list[str]:
@@ -101,6 +78,63 @@ def _condition_row(condition: GateCondition) -> list[str]:
     ]
 
 
+def _slices(report: Report) -> Iterator[str]:
+    if report.slices:
+        yield "## Parts of the test set"
+        yield "A regression is proven where p, corrected by Holm over all rows, is small; it vetoes where it is gated."
+        heads = ["Slice", "Against", "Finding", "Effect", "90 % interval", "Items", "p (Holm)"]
+        yield table(heads, map(_slice_row, report.slices), right=3)
+
+
+def _slice_row(row: SliceRow) -> list[str]:
+    finding = "**regressed**" if row.regressed else "no proven regression"
+    return [
+        inline(row.slice),
+        inline(row.against),
+        f"{finding}{' (gated)' if row.gate else ''}",
+        formats.signed(row.effect),
+        _interval(row.low, row.high, sign=True),
+        formats.count(row.n),
+        _p(row.p_holm),
+    ]
+
+
+def _ships(report: Report) -> Iterator[str]:
+    if report.ships:
+        yield "## What may ship"
+        heads = [
+            "Form",
+            "May ship",
+            "Against the adapter",
+            "90 % interval",
+            "May lose",
+            "Items",
+            "Answers scored differently",
+        ]
+        rows = [
+            [
+                inline(views.FORMS[row.form]),
+                "**blocked**" if row.blocked else "yes",
+                formats.signed(row.effect),
+                _interval(row.low, row.high, sign=True),
+                formats.points(row.margin),
+                formats.count(row.n),
+                f"{row.changed:.0%}",
+            ]
+            for row in report.ships
+        ]
+        yield table(heads, rows, right=2)
+
+
+def _doubt(report: Report) -> Iterator[str]:
+    lines = [*report.uncertainty, *report.power]
+    if report.leaked:
+        lines.insert(0, f"{views.leaked_sentence(report.leaked)}")
+    if lines:
+        yield "## Where the doubt comes from"
+        yield "\n".join(f"- {inline(line)}" for line in lines)
+
+
 def _leaderboard(report: Report) -> Iterator[str]:
     yield "## Leaderboard"
     heads = [
@@ -115,7 +149,7 @@ def _leaderboard(report: Report) -> Iterator[str]:
         "Invalid",
     ]
     rows = (_arm_row(arm, metric=report.metric) for arm in report.leaderboard)
-    yield _table(heads, rows, right=2) if report.leaderboard else "No configuration was scored."
+    yield table(heads, rows, right=2) if report.leaderboard else "No configuration was scored."
 
 
 def _arm_row(arm: Arm, *, metric: str) -> list[str]:
@@ -142,7 +176,7 @@ def _search(report: Report) -> Iterator[str]:
         return
     names = views.varied_params(report.trials)
     heads = ["Trial", "Status", *map(inline, names), "Validation", "Best epoch"]
-    yield _table(heads, (_trial_row(trial, names=names, report=report) for trial in report.trials), right=2)
+    yield table(heads, (_trial_row(trial, names=names, report=report) for trial in report.trials), right=2)
     shared = views.shared_params(report.trials)
     same = ", ".join(f"{inline(key)} {inline(formats.plain(value))}" for key, value in shared.items())
     yield f"The same in all: {same}." if same else ""
@@ -172,8 +206,8 @@ def _forgetting(report: Report) -> Iterator[str]:
         ]
         for found in report.forgetting
     ]
-    table = _table(["Benchmark", "Base", "Tuned", "May lose", "Items"], rows, right=1)
-    yield table if rows else "Not measured: this report cannot say what tuning made the model forget."
+    shown = table(["Benchmark", "Base", "Tuned", "May lose", "Items"], rows, right=1)
+    yield shown if rows else "Not measured: this report cannot say what tuning made the model forget."
 
 
 def _effort(report: Report) -> Iterator[str]:
@@ -186,7 +220,7 @@ def _effort(report: Report) -> Iterator[str]:
         ]
         for side in report.effort
     ]
-    yield _table(heads, rows, right=1) if rows else "Not counted."
+    yield table(heads, rows, right=1) if rows else "Not counted."
 
 
 def _data(report: Report) -> Iterator[str]:
@@ -197,6 +231,7 @@ def _data(report: Report) -> Iterator[str]:
         f"Source: {inline(data.source)}, licence {inline(data.license)}",
         f"Examples: {sizes or 'none'}",
         f"Exact duplicates across splits: {formats.count(data.duplicates_total)}; "
+        f"test items left out as seen before: {formats.count(data.leaked_total)}; "
         f"rows left out: {formats.count(data.dropped)}",
         *(f"SHA-256 of {inline(split)}: {name(digest[:12])}" for split, digest in data.hashes.items()),
     ]
@@ -217,7 +252,7 @@ def _example(example: ShownExample) -> str:
         ["Reference", formats.NOTHING, _said(example.reference)],
     ]
     rows += [[name(a.arm), formats.points(a.score), _said(a.text)] for a in example.answers]
-    return _table([inline(example.id), "Score", "Text"], rows, right=3)
+    return table([inline(example.id), "Score", "Text"], rows, right=3)
 
 
 def _said(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from harness.records import Arm, Forgetting, GateCondition
+from harness.report.document import Arm, Forgetting, GateCondition
 from harness.report.formats import interval, points, signed
 from harness.report.svg import Scale, element, finite, picture, ticks
 from harness.report.text import shortened

@@ -9,8 +9,9 @@ from harness.jsonl import read_rows
 
 
 def score_frame(paths: dict[str, Path]) -> pd.DataFrame:
-    """One row an item and arm: columns arm, example_id, group, valid and a column per metric."""
-    frames = [pd.DataFrame(read_rows(path / "scores.jsonl")).assign(arm=arm) for arm, path in paths.items()]
+    """One row a certified item and arm: columns arm, example_id, group, valid and a column per metric."""
+    kept = {arm: [row for row in read_rows(path / "scores.jsonl") if not row["leaked"]] for arm, path in paths.items()}
+    frames = [pd.DataFrame(rows).assign(arm=arm) for arm, rows in kept.items()]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["arm", "example_id", "group"])
 
 

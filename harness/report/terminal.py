@@ -8,8 +8,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from harness.records import Arm, GateCondition, Report, Verdict
+from harness.records import Verdict
 from harness.report import formats, views
+from harness.report.document import Arm, GateCondition, Report
 from harness.report.text import one_line, shortened
 
 COLOUR: dict[Verdict, str] = {"FINE_TUNE": "green", "PROMPT": "blue", "INCONCLUSIVE": "yellow"}
@@ -22,7 +23,14 @@ LONGEST = 300
 
 def render_terminal(report: Report, *, console: Console) -> None:
     """Print the report; every text of the report is literal, neither rich markup nor escape codes."""
-    blocks = [_conditions(report), _champions(report), _search(report), _effort(report), _warnings(report)]
+    blocks = [
+        _conditions(report),
+        _ships(report),
+        _champions(report),
+        _search(report),
+        _effort(report),
+        _warnings(report),
+    ]
     console.print(_verdict(report))
     for block in filter(None, blocks):
         for part in [*block, Text()]:
@@ -40,13 +48,15 @@ def _verdict(report: Report) -> Panel:
 
 
 def _conditions(report: Report) -> list[RenderableType]:
-    if not report.conditions:
+    if not views.tested(report):
         return [Text("Nothing was tested: there was no tuned model to judge.")]
     heads = ["effect", "90 % interval", "margin", "items", "p prove", "p refute"]
     table = _table(["Had to be proven", "outcome"], heads, gap=1)
-    for condition in report.conditions:
+    for condition in views.tested(report):
         table.add_row(*_condition_row(condition, deciding=report.metric))
-    needed = ", ".join(f"{formats.count(c.n_needed)} for {c.name}" for c in report.conditions if c.n_needed is not None)
+    needed = ", ".join(
+        f"{formats.count(c.n_needed)} for {c.name}" for c in views.tested(report) if c.n_needed is not None
+    )
     return [
         table,
         *([Text(one_line(f"Items that would settle it: about {needed}."), style="dim")] if needed else []),
@@ -56,7 +66,7 @@ def _conditions(report: Report) -> list[RenderableType]:
 def _condition_row(condition: GateCondition, *, deciding: str) -> list[Text]:
     floor = views.is_floor(condition)
     shown = formats.points if floor else formats.signed
-    usual = condition.metric in (deciding, "acc")
+    usual = condition.metric in (deciding, "acc", condition.gate)
     claimed = views.claim(condition) if usual else f"{views.claim(condition)} ({condition.metric})"
     return [
         _cell(shortened(claimed, limit=60)),
@@ -67,6 +77,18 @@ def _condition_row(condition: GateCondition, *, deciding: str) -> list[Text]:
         _cell(formats.count(condition.n)),
         _cell(formats.p_value(condition.p_pass)),
         _cell(formats.p_value(condition.p_fail)),
+    ]
+
+
+def _ships(report: Report) -> list[RenderableType]:
+    """One line a form: may it be served in place of the adapter."""
+    return [
+        Text.assemble(
+            f"{views.FORMS[row.form]}: ",
+            ("blocked" if row.blocked else "may ship", "bold red" if row.blocked else "bold green"),
+            f", {formats.signed(row.effect)} against the adapter",
+        )
+        for row in report.ships
     ]
 
 

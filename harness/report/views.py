@@ -2,7 +2,8 @@
 
 from typing import Any, Literal
 
-from harness.records import Arm, Forgetting, GateCondition, Report, Trial
+from harness.records import Trial
+from harness.report.document import Arm, Forgetting, GateCondition, LeakedCheck, Report
 
 Mark = Literal["pass", "fail", "unresolved"]
 
@@ -40,18 +41,34 @@ def kept(report: Report, forgetting: Forgetting) -> GateCondition | None:
 def claim(condition: GateCondition) -> str:
     """`beats:few_shot` as `Beats few_shot`."""
     relation, _, other = condition.name.partition(":")
-    words = {"beats": f"Beats {other}", "keeps": f"Keeps {other}", "floor": "Exceeds the floor"}
+    words = {
+        "beats": f"Beats {other}",
+        "keeps": f"Keeps {other}",
+        "floor": "Exceeds the floor",
+        "format": "Answers have the right form",
+        "cost": "Answers keep within the price",
+        "latency": "Answers come in time",
+    }
     return words.get(relation, condition.name)
 
 
 def is_floor(condition: GateCondition) -> bool:
-    """Whether its effect is a score rather than a difference."""
-    return condition.name.partition(":")[0] == "floor"
+    """Whether its effect is a score or a share rather than a difference."""
+    return condition.name in ("floor", "format", "cost", "latency")
+
+
+def tested(report: Report) -> list[GateCondition]:
+    """Every condition; those measured by the clock come last, from where the clock's numbers live."""
+    return [*report.conditions, *(GateCondition.model_validate(row) for row in report.timing.get("gates", []))]
+
+
+FORMS = {"merged": "merged", "merged_nf4": "merged, 4-bit"}
+"""The forms of a tuned model, as people call them."""
 
 
 def outcomes(report: Report) -> dict[Mark, int]:
     """How many conditions passed, failed and stayed unresolved; only those that occur."""
-    found = [condition.outcome for condition in report.conditions]
+    found = [condition.outcome for condition in tested(report)]
     marks: tuple[Mark, ...] = ("pass", "fail", "unresolved")
     return {mark: found.count(mark) for mark in marks if mark in found}
 
@@ -88,3 +105,13 @@ def metric_names(report: Report) -> list[str]:
     """Every metric of the leaderboard, the deciding one first."""
     found = [name for arm in report.leaderboard for name in [*arm.validation, *(arm.test or {})]]
     return list(dict.fromkeys([report.metric, *found]))
+
+
+def leaked_sentence(leaked: LeakedCheck) -> str:
+    """What the items that were seen before would have changed."""
+    items = (
+        "1 test item that training or selection has seen is"
+        if leaked.removed == 1
+        else (f"{leaked.removed:,} test items that training or selection has seen are")
+    )
+    return f"{items} left out; with them the verdict is {leaked.verdict_with}."

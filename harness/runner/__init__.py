@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from harness.ledger import Opening
 from harness.plan import Goal, Plan, plan
 from harness.plan.setup import Setup
 from harness.steps import Step
@@ -25,14 +26,17 @@ class Display(Protocol):
 
 
 def run_to_goal(setup: Setup, *, store: Store, executor: Executor, display: Display, goal: Goal = "verdict") -> Plan:
-    """Plan, do the first missing step, plan again; the plan that misses nothing is the result."""
+    """Plan, do what is missing, plan again; the plan that misses nothing is the result.
+
+    The ledger is opened before the first step that looks at test scores.
+    """
     while True:
         current = plan(setup, finished=store.find, goal=goal)
         display.planned(current)
         if current.done:
             return current
         for step in current.missing:
-            if step.stage == "judge":
-                setup.ledger.open(test=step.local["test"], opening=step.local["opening"])
+            if "opening" in step.local:
+                setup.ledger.open(Opening(**step.local["opening"]))
             display.started(step)
             display.finished(executor.execute(step, progress=display.advanced))

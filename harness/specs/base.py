@@ -1,9 +1,11 @@
 """The rules every spec shares."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+Positive = Annotated[float, Field(gt=0)]
 
 
 class Spec(BaseModel):

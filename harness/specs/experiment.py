@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from harness.specs.base import Spec, misfit
+from harness.specs.base import Positive, Spec, misfit
+from harness.specs.gates import GatesSpec
 
 
 def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
@@ -16,7 +17,6 @@ def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
 
 
 Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 # strict=False: YAML and JSON have lists where Python has tuples.
 PositiveRange = Annotated[tuple[Positive, Positive], Field(strict=False), AfterValidator(_ascending)]
@@ -93,47 +93,6 @@ class SearchSpec(Spec):
                 fields=("micro_batch_size", "batch_size"),
             )
         return self
-
-
-class MetricGate(Spec):
-    """A gate on one metric."""
-
-    floor: float | None = Field(default=None, gt=0, lt=1)
-    """The tuned model must prove that it scores above this."""
-    margin: float | None = Field(default=None, ge=0, lt=1)
-    """It must beat every prompt champion by more than this; null: no improvement gate on this metric."""
-
-    @model_validator(mode="after")
-    def _asks_something(self) -> "MetricGate":
-        if self.floor is None and self.margin is None:
-            raise misfit("asks for nothing; needs a floor, a margin, or both", fix="{floor: 0.5}")
-        return self
-
-
-class BenchmarkGate(Spec):
-    """What the model must not lose."""
-
-    benchmark: str
-    """A file `tasks/forgetting/NAME.yaml`, or the name of any lm-eval task."""
-    margin: float = Field(default=0.03, gt=0, lt=1)
-    """Largest loss of accuracy that is acceptable."""
-    limit: int | None = Field(default=None, ge=1)
-    """Items at most, from the half that only the gate sees; null: all of them."""
-
-
-class GatesSpec(Spec):
-    """What a candidate must prove on the locked test set."""
-
-    alpha: float = Field(default=0.05, gt=0, lt=1)
-    """How often FINE_TUNE may be wrong."""
-    margin: float | None = Field(default=None, ge=0, lt=1)
-    """Improvement over every prompt champion on the deciding metric; null: .02, or .01 for ROUGE and token-F1."""
-    metrics: dict[str, MetricGate] = Field(default_factory=dict)
-    """Further gates by metric, for example `exact_match: {floor: 0.2}`."""
-    rouge: MetricGate | None = None
-    """The ROUGE-L gate: a floor, an improvement, or both."""
-    forgetting: list[BenchmarkGate] = Field(default_factory=list)
-    """Benchmarks, each paired with the base model."""
 
 
 class ReportSpec(Spec):

@@ -1,11 +1,12 @@
 """Turn a data source into what a person should know before spending anything on it."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from harness.adapters.tables import source_rows
 from harness.records import Example, Record
 from harness.specs import DataSpec
-from harness.stages.data import exact_duplicates
+from harness.stages.data import exact_duplicates, leaked_items
 from harness.stages.splitting import split_examples
 
 FEW_TEST, FEW_VALIDATION = 100, 50
@@ -25,6 +26,8 @@ class Audit(Record):
     """Rows without input or answer."""
     duplicates: int
     """Inputs that occur in two splits."""
+    leaked: int
+    """Test items that are copies of training or validation inputs; they are not judged."""
     groups: int
     """Independent sources among the test items."""
     commonest: str
@@ -35,10 +38,11 @@ class Audit(Record):
     """What to do about it, one sentence each."""
 
 
-def audited(spec: DataSpec, *, path: str | None, labels: list[str] | None = None) -> Audit:
+def audited(spec: DataSpec, *, path: str | None, labels: list[str] | None = None, slices: Sequence[str] = ()) -> Audit:
     """Splits the source as a run would and looks at the result."""
-    splits, dropped = split_examples(source_rows(spec, path=path), spec=spec, labels=labels)
+    splits, dropped = split_examples(source_rows(spec, path=path), spec=spec, labels=labels, slices=slices)
     train, test = splits["train"], splits["test"]
+    leaked = leaked_items(test, seen={"train": train, "validation": splits["validation"]})
     answer, count = Counter(example.reference for example in train).most_common(1)[0]
     found = Audit(
         sizes={name: len(examples) for name, examples in splits.items()},
@@ -46,6 +50,7 @@ def audited(spec: DataSpec, *, path: str | None, labels: list[str] | None = None
         reference_characters=_mean([len(example.reference) for example in train]),
         dropped=dropped,
         duplicates=len(exact_duplicates({str(name): examples for name, examples in splits.items()})),
+        leaked=len(leaked),
         groups=len({example.group for example in test}),
         commonest=answer,
         commonest_share=round(count / len(train), 4),
@@ -59,6 +64,11 @@ def _remarks(audit: Audit, *, test: list[Example]) -> list[str]:
     if audit.dropped:
         found.append(
             f"{audit.dropped} rows are left out: they lack an input or an answer, or share a source with the test split"
+        )
+    if audit.leaked:
+        found.append(
+            f"{audit.leaked} test items are copies of training or validation inputs (case, space and punctuation "
+            "aside): they will not be judged"
         )
     if audit.duplicates:
         found.append(

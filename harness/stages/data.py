@@ -1,17 +1,21 @@
 """Turn a data source into splits: what may select (train, validation) and what certifies (test), apart."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from harness.adapters.tables import source_rows
 from harness.canonical import file_digest
+from harness.errors import UserError
 from harness.jsonl import read_lines, write_lines
+from harness.likeness import normalised, write_fingerprints
 from harness.records import Example, Split
 from harness.specs import DataSpec
 from harness.stages import Job
 from harness.stages.splitting import split_examples
 
 SHOWN = 100
+MOST_SLICES = 30
+"""Values of one column: with more, each slice is too small and each is one more chance to err."""
 SELECTING: tuple[Split, ...] = ("train", "validation")
 
 
@@ -31,19 +35,51 @@ def write_selection(job: Job) -> dict[str, Any]:
 
 
 def write_testset(job: Job) -> dict[str, Any]:
-    """test.jsonl, and the exact copies found between any two splits."""
+    """test.jsonl; leaked.jsonl, the items that training or selection has seen; exact copies between any two splits."""
     splits, _ = _splits(job)
-    write_lines(job.out / "test.jsonl", splits["test"])
+    test = splits["test"]
+    write_lines(job.out / "test.jsonl", test)
+    write_fingerprints(job.out, (item.input for item in test))
     selection: dict[str, list[Example]] = {
         name: read_lines(job.needs["data"] / f"{name}.jsonl", model=Example) for name in SELECTING
     }
-    duplicates = exact_duplicates({**selection, "test": splits["test"]})
+    leaked = leaked_items(test, seen=selection)
+    if len(leaked) == len(test):
+        what = f"all {len(test)} test items are copies of training or validation rows"
+        raise UserError(what, where="data.source", fix="give test items that are in no other split")
+    write_lines(job.out / "leaked.jsonl", leaked)
+    duplicates = exact_duplicates({**selection, "test": test})
     return {
-        "sizes": {"test": len(splits["test"])},
+        "sizes": {"test": len(test)},
         "hashes": {"test": file_digest(job.out / "test.jsonl")},
+        "slices": _slice_sizes(test, columns=job.inputs.get("slices", [])),
+        "leaked": leaked[:SHOWN],
+        "leaked_total": len(leaked),
         "duplicates": duplicates[:SHOWN],
         "duplicates_total": len(duplicates),
     }
+
+
+def leaked_items(test: list[Example], *, seen: dict[str, list[Example]]) -> list[dict[str, str]]:
+    """Test items whose input equals that of an item of `seen` but for case, space and punctuation.
+
+    Few-shot examples are training rows, so this finds test items among the shots as well.
+    """
+    places = {normalised(item.input): f"{name}/{item.id}" for name, items in seen.items() for item in items}
+    return [{"id": item.id, "twin": twin} for item in test if (twin := places.get(normalised(item.input)))]
+
+
+def _slice_sizes(test: list[Example], *, columns: list[str]) -> dict[str, dict[str, int]]:
+    """Column to value to test items; a column of too many values is the user's mistake."""
+    found = {}
+    for column in columns:
+        counts = Counter(item.slices[column] for item in test if column in item.slices)
+        if len(counts) > MOST_SLICES:
+            what = f"column {column!r} has {len(counts)} different values among the test items; needs at most"
+            fix = "name a column of few values, such as a topic or a length class"
+            raise UserError(f"{what} {MOST_SLICES}", where="gates.slices", fix=fix)
+        found[column] = dict(sorted(counts.items()))
+    return found
 
 
 def exact_duplicates(splits: dict[str, list[Example]]) -> list[dict[str, str]]:
@@ -61,7 +97,8 @@ def exact_duplicates(splits: dict[str, list[Example]]) -> list[dict[str, str]]:
 
 def _splits(job: Job) -> tuple[dict[Split, list[Example]], int]:
     spec = DataSpec.model_validate(job.inputs["data"])
-    return split_examples(source_rows(spec, path=job.local.get("path")), spec=spec, labels=job.inputs.get("labels"))
+    rows = source_rows(spec, path=job.local.get("path"))
+    return split_examples(rows, spec=spec, labels=job.inputs.get("labels"), slices=job.inputs.get("slices", []))
 
 
 def _mean_characters(examples: list[Example]) -> dict[str, float]:

@@ -1,13 +1,18 @@
 """Turn per-item test scores into a judgement; write down beforehand what will be judged."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-from harness.jsonl import read_rows
-from harness.judging import JudgeRequest
-from harness.metrics import metric_info
+from harness.judging import Judgement
 from harness.stages import Job
+from harness.stages.asked import Asked, Scored, asked, scored
+
+LIMITS = {
+    "format": "of {n} answers have the form asked for",
+    "cost": "of {n} answers keep within the price",
+    "latency": "of {n} requests were answered in time",
+}
+"""What the share of a ceiling is a share of."""
 
 
 def write_lock(job: Job) -> dict[str, Any]:
@@ -17,80 +22,71 @@ def write_lock(job: Job) -> dict[str, Any]:
 
 
 def write_judgement(job: Job) -> dict[str, Any]:
-    """judgement.json; summary: the same, with the gate and metric of every condition."""
-    from harness.verdict import decide_jointly
+    """judgement.json; summary: the same: the verdict, and each condition with its gate and metric.
 
-    parts = requests(job.inputs, needs=job.needs)
-    judgement = decide_jointly([request for _, _, request in parts])
-    labels = [(gate, metric) for gate, metric, request in parts for _ in range(_conditions(request))]
-    found = judgement.model_dump(mode="json")
-    for condition, (gate, metric) in zip(found["conditions"], labels, strict=True):
-        condition |= {"gate": gate, "metric": metric}
+    `leaked` holds the verdict on all items where some were left out of the certified set; `ships` the forms of
+    the tuned model.
+    """
+    rows = scored(job.inputs, needs=job.needs)
+    found = _judged(job, rows=rows.certified())
+    leaked = sum(row["leaked"] for row in rows.tuned)
+    whole = _judged(job, rows=rows) if leaked else None
+    found["leaked"] = whole and {"removed": leaked, "verdict": whole["verdict"], "conditions": whole["conditions"]}
+    found["ships"] = _ships(job, tuned=rows.certified().tuned, alpha=found["alpha"])
     (job.out / "judgement.json").write_text(json.dumps(found, indent=1), "utf-8")
     return found
 
 
-def requests(inputs: dict[str, Any], *, needs: dict[str, Path]) -> list[tuple[str, str, JudgeRequest]]:
-    """(gate, metric, request) of everything the gates ask for."""
-    tuned = read_rows(needs["tuned"] / "scores.jsonl")
-    families = {name: read_rows(needs[f"beats:{name}"] / "scores.jsonl") for name in inputs["families"]}
-    groups = [row["group"] for row in tuned]
-    prior = inputs["prior_uses_of_test_set"]
-    shared: dict[str, Any] = {
-        "alpha": inputs["alpha"],
-        "prior_uses_of_test_set": prior,
-        "clusters": groups if len(set(groups)) < len(groups) else None,
+def _judged(job: Job, *, rows: Scored) -> dict[str, Any]:
+    from harness.verdict import decide_jointly
+
+    parts = asked(job.inputs, rows=rows, needs=job.needs)
+    return labelled(decide_jointly([part.request for part in parts]), parts=parts, ceilings=job.inputs["ceilings"])
+
+
+def labelled(judgement: Judgement, *, parts: list[Asked], ceilings: list[dict[str, Any]]) -> dict[str, Any]:
+    """The judgement with the gate and metric of every condition; ceilings are named and worded as what they are."""
+    found: dict[str, Any] = judgement.model_dump(mode="json")
+    labels = [(part.gate, part.metric) for part in parts for _ in range(part.conditions)]
+    shares = {gate["gate"]: gate["share"] for gate in ceilings}
+    for condition, (gate, metric) in zip(found["conditions"], labels, strict=True):
+        condition |= {"gate": gate, "metric": metric}
+        if gate in shares:
+            before = f"{condition['cond']}: {condition['reason']}"
+            condition |= {"cond": gate, "reason": _ceiling_sentence(condition, share=shares[gate])}
+            after = f"{gate}: {_without_clock(condition, share=shares[gate])}"
+            if before in found["reasons"]:  # Two ceilings may have found the same: each replaces one line.
+                found["reasons"][found["reasons"].index(before)] = after
+    return found
+
+
+def _ceiling_sentence(condition: dict[str, Any], *, share: float) -> str:
+    seen = f"{condition['effect']:.1%} {LIMITS[condition['gate']].format(n=condition['n'])}"
+    p = f"p = {condition['p_pass']:.4f}"
+    return f"{seen}; more than {share:.0%} {_settled(condition['outcome'])} ({p})."
+
+
+def _settled(outcome: str) -> str:
+    return {"pass": "is proven", "fail": "is ruled out", "unresolved": "is neither proven nor ruled out"}[outcome]
+
+
+def _without_clock(condition: dict[str, Any], *, share: float) -> str:
+    """What is measured by the clock differs between two runs of one experiment, so a reason leaves it out."""
+    if condition["gate"] != "latency":
+        return str(condition["reason"])
+    return f"more than {share:.0%} of the requests answered in time {_settled(condition['outcome'])} on this machine."
+
+
+def _ships(job: Job, *, tuned: list[dict[str, Any]], alpha: float) -> list[dict[str, Any]]:
+    """Whether each form of the tuned model may be served in place of the adapter."""
+    if not job.inputs["ships"]:
+        return []
+    from harness.jsonl import read_rows
+    from harness.stages.ships import form_findings
+
+    forms = {
+        name: [row for row in read_rows(job.needs[f"form:{name}"] / "scores.jsonl") if not row["leaked"]]
+        for name in job.inputs["ships"]["forms"]
     }
-    made = []
-    for gate in inputs["gates"]:
-        fields = _arms(gate, tuned=tuned, families=families)
-        made.append((gate["gate"], gate["metric"], JudgeRequest(**shared, **fields)))
-    if inputs["forgetting"]:
-        benches = {name: _bench(name, margin=margin, needs=needs) for name, margin in inputs["forgetting"].items()}
-        carrier = JudgeRequest.model_validate(
-            {"alpha": inputs["alpha"], "metric": "binary", "ft": [[1.0]], "baselines": {}, "forgetting": benches}
-        )
-        made.append(("forgetting", "acc", carrier))
-    return made
-
-
-def _arms(
-    gate: dict[str, Any], *, tuned: list[dict[str, Any]], families: dict[str, list[dict[str, Any]]]
-) -> dict[str, Any]:
-    """The request's fields for one metric: with a margin it must beat every family, with a floor exceed it."""
-    case = metric_info(gate["metric"]).case
-    column = "label" if case == "macro_f1" else gate["metric"]
-    beaten = {} if gate["margin"] is None else {name: _cells(rows, column) for name, rows in families.items()}
-    fields: dict[str, Any] = {
-        "metric": case,
-        "ft": [_cells(tuned, column)],
-        "baselines": beaten,
-        "floor": gate["floor"],
-    }
-    if gate["margin"] is not None:
-        fields["margin"] = gate["margin"]
-    if case == "macro_f1":
-        truth = [row["reference"] for row in tuned]
-        known = set(truth)
-        # A label of the set that no test item has cannot be right anywhere: the same as no usable answer.
-        fields |= {
-            "y": truth,
-            "ft": [[cell if cell in known else None for cell in fields["ft"][0]]],
-            "baselines": {name: [cell if cell in known else None for cell in arm] for name, arm in beaten.items()},
-        }
-    return fields
-
-
-def _cells(rows: list[dict[str, Any]], column: str) -> list[Any]:
-    return [row[column] if row["valid"] else None for row in rows]
-
-
-def _bench(name: str, *, margin: float, needs: dict[str, Path]) -> dict[str, Any]:
-    tuned, base = (read_rows(needs[f"{side}:{name}"] / "items.jsonl") for side in ("tuned", "base"))
-    if [row["doc"] for row in tuned] != [row["doc"] for row in base]:
-        raise AssertionError(f"benchmark {name}: base and tuned answered different items")
-    return {"ft": [row["acc"] for row in tuned], "base": [row["acc"] for row in base], "margin": margin}
-
-
-def _conditions(request: JudgeRequest) -> int:
-    return len(request.baselines) + len(request.forgetting) + (request.floor is not None)
+    metric = job.inputs["gates"][0]["metric"]
+    return form_findings(tuned, forms, metric=metric, margin=job.inputs["ships"]["margin"], alpha=alpha)

@@ -50,7 +50,8 @@ def _by_model(job: Job, *, items: list[Example], train: list[Example]) -> list[P
 
     config = PromptConfig.model_validate(job.inputs["prompt"])
     shots = chosen_shots(train, count=config.shots, seed=config.seed, by_label=job.inputs["kind"] == "label")
-    model = language_model(job.inputs["model"], path=job.local["model_path"], adapter=job.needs.get("adapter"))
+    folder = job.needs["merged"] if "merged" in job.needs else job.local["model_path"]
+    model = language_model(job.inputs["model"], path=str(folder), adapter=job.needs.get("adapter"))
     answers = generated(
         model,
         [messages(config, text=item.input, shots=shots) for item in items],

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from harness.jsonl import read_lines, write_lines
+from harness.jsonl import read_lines, read_rows, write_lines
 from harness.metrics.answers import parsed_label
 from harness.records import Example, Prediction
 from harness.stages import Job
@@ -11,12 +11,22 @@ from harness.stages.predict import items_file
 
 
 def write_scores(job: Job) -> dict[str, Any]:
-    """scores.jsonl: id, valid, label and one number a metric and item; summary: means."""
+    """scores.jsonl: id, valid, label, leaked and one number a metric and item; summary: means of what is certified."""
     items = read_lines(items_file(job.needs, split=job.inputs["split"]), model=Example)
     answers = read_lines(job.needs["predictions"] / "predictions.jsonl", model=Prediction)
     rows = scored_rows(items, answers, inputs=job.inputs, task_dir=job.local.get("task_dir"))
-    write_lines(job.out / "scores.jsonl", rows)
-    return {"mean": means(rows, metrics=job.inputs["metrics"]), "invalid": sum(not row["valid"] for row in rows)}
+    leaked = leaked_ids(job.needs) if job.inputs["split"] == "test" else set()
+    write_lines(job.out / "scores.jsonl", [{**row, "leaked": row["example_id"] in leaked} for row in rows])
+    certified = [row for row in rows if row["example_id"] not in leaked]
+    return {
+        "mean": means(certified, metrics=job.inputs["metrics"]),
+        "invalid": sum(not row["valid"] for row in certified),
+    }
+
+
+def leaked_ids(needs: dict[str, Path]) -> set[str]:
+    """Test items that training or selection has seen: answered and scored, but neither averaged nor certified."""
+    return {row["id"] for row in read_rows(needs["testset"] / "leaked.jsonl")}
 
 
 def scored_rows(
@@ -39,6 +49,7 @@ def scored_rows(
             "valid": valid[place],
             "label": given[place] if labels else None,
             "reference": item.reference if labels else None,
+            "slices": item.slices,
             **{name: column[place] if valid[place] else 0.0 for name, column in columns.items()},
         }
         for place, item in enumerate(items)

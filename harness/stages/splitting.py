@@ -23,13 +23,16 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 def split_examples(
-    rows: Rows, *, spec: DataSpec, labels: Sequence[str] | None = None
+    rows: Rows, *, spec: DataSpec, labels: Sequence[str] | None = None, slices: Sequence[str] = ()
 ) -> tuple[dict[Split, list[Example]], int]:
-    """Examples of each split, and how many rows were left out; with `labels`, every reference is one of them."""
+    """Examples of each split, and how many rows were left out; with `labels`, every reference is one of them.
+
+    `slices` names the columns whose values the examples carry along.
+    """
     pools: dict[str, list[Example]] = {}
     dropped = 0
     for name, pool in rows.items():
-        made = [_example(row, place=f"{name}:{number}", spec=spec) for number, row in enumerate(pool)]
+        made = [_example(row, place=f"{name}:{number}", spec=spec, slices=slices) for number, row in enumerate(pool)]
         pools[name] = [example for example in made if example is not None]
         dropped += len(made) - len(pools[name])
     splits = _native(pools, spec=spec) if "all" not in pools else _divided(pools["all"], spec=spec)
@@ -44,13 +47,15 @@ def split_examples(
     return {name: [_labelled(example, labels=labels) for example in splits[name]] for name in SPLITS}, dropped
 
 
-def _example(row: dict[str, Any], *, place: str, spec: DataSpec) -> Example | None:
+def _example(row: dict[str, Any], *, place: str, spec: DataSpec, slices: Sequence[str]) -> Example | None:
+    if absent_slices := [column for column in slices if column not in row]:
+        raise _no_column(absent_slices[0], row, field="gates.slices")
     for field in ("reference", "group"):
         column = getattr(spec, field)
         if column is not None and column not in row:
-            raise _no_column(column, row, field=field)
+            raise _no_column(column, row, field=f"data.{field}")
     if unknown := [name for name in re.findall(r"\{(\w+)\}", spec.input) if name not in row]:
-        raise _no_column(unknown[0], row, field="input")
+        raise _no_column(unknown[0], row, field="data.input")
     text = _clean(filled(spec.input, row))
     answer = row[spec.reference]
     absent = any(row[name] is None for name in re.findall(r"\{(\w+)\}", spec.input))
@@ -59,7 +64,8 @@ def _example(row: dict[str, Any], *, place: str, spec: DataSpec) -> Example | No
     reference = spec.rename.get(_clean(str(answer)), _clean(str(answer)))
     group = f"group:{row[spec.group]}" if spec.group else f"text:{text}"
     identity = hashlib.sha256(f"{place}\0{text}\0{reference}".encode()).hexdigest()[:12]
-    return Example(id=identity, split="train", group=_short(group), input=text, reference=reference)
+    values = {column: _clean(str(row[column])) for column in slices if row[column] is not None}
+    return Example(id=identity, split="train", group=_short(group), input=text, reference=reference, slices=values)
 
 
 def _without_shared_groups(splits: dict[Split, list[Example]]) -> tuple[dict[Split, list[Example]], int]:
@@ -88,7 +94,7 @@ def _labelled(example: Example, *, labels: Sequence[str] | None) -> Example:
 
 def _no_column(column: str, row: dict[str, Any], *, field: str) -> UserError:
     what = f"data has no column {column!r}; it has {', '.join(map(repr, row))}"
-    return UserError(what, where=f"data.{field}", fix="name an existing column")
+    return UserError(what, where=field, fix="name an existing column")
 
 
 def _divided(examples: Sequence[Example], *, spec: DataSpec) -> dict[Split, list[Example]]:

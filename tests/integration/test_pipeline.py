@@ -29,6 +29,10 @@ search:
 gates:
   rouge: {floor: 0.3}
   forgetting: [{benchmark: piqa, limit: 12}]
+  format: {regex: "[^\\n]+"}
+  latency: {seconds: 60, requests: 3}
+  ships: {forms: [merged]}
+  allow_underpowered: true
 report: {examples: 3}
 data:
   splits: {train: 16, validation: 6, test: 12, per_group: 1}

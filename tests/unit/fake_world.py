@@ -1,16 +1,25 @@
 """A world where steps cost nothing: planted scores instead of models, so that planning can be tested alone."""
 
-from collections.abc import Callable
+import atexit
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.ledger import Ledger
+from harness.canonical import digest
+from harness.ledger import Ledger, Opening
+from harness.likeness import FINGERPRINTS, write_fingerprints
 from harness.loading import Resolved
 from harness.plan import Goal, Plan, plan
 from harness.plan.setup import Benchmark, Setup, Source
 from harness.steps import Step
 from harness.store import Artifact
+
+SEALED = Path(tempfile.mkdtemp(prefix="fake-world-"))
+"""Where the test sets of all worlds lie, by content."""
+atexit.register(shutil.rmtree, SEALED, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -63,11 +72,23 @@ class FakeWorld:
     score: Callable[[Step, "FakeWorld"], float]
     fails: Callable[[Step], str] = lambda step: ""
     metrics: tuple[str, ...] = ("exact_match",)
+    questions: tuple[str, ...] = ("a", "b", "c", "d", "e", "f")
+    """The test items."""
+    weights: str = "2" * 64
+    """Hash of every trained adapter."""
     done: dict[str, Artifact] = field(default_factory=dict)
     log: list[Step] = field(default_factory=list)
 
     def find(self, key: str) -> Artifact | None:
         return self.done.get(key)
+
+    def every(self) -> Iterable[Artifact]:
+        return list(self.done.values())
+
+    def execute(self, step: Step, *, progress: Callable[[int, int], None]) -> Artifact:
+        """As an executor."""
+        self.do(step)
+        return self.done[step.key]
 
     def do(self, step: Step) -> None:
         error = self.fails(step)
@@ -75,14 +96,17 @@ class FakeWorld:
         self.done[step.key] = Artifact(
             key=step.key,
             stage=step.stage,
-            path=Path("nowhere"),
+            path=self._sealed() if step.stage == "testset" else Path("nowhere"),
             inputs=step.inputs,
             needs=step.needs,
-            files={},
+            files={"train": {"adapter_model.safetensors": self.weights}, "testset": {FINGERPRINTS: ""}}.get(
+                step.stage, {}
+            ),
             summary={} if error else self._summary(step),
             status="failed" if error else "done",
             error=error,
             seconds=1.0,
+            provenance={"at": f"2026-01-01T00:{len(self.log) // 60:02}:{len(self.log) % 60:02}Z"},
         )
 
     def reach(self, setup: Setup, *, goal: Goal = "verdict", at_most: int = 10_000) -> Plan:
@@ -90,8 +114,8 @@ class FakeWorld:
         current = plan(setup, finished=self.find, goal=goal)
         while not current.done and at_most:
             step = current.missing[0]
-            if step.stage == "judge":
-                setup.ledger.open(test=step.local["test"], opening=step.local["opening"])
+            if "opening" in step.local:
+                setup.ledger.open(Opening(**step.local["opening"]))
             self.do(step)
             at_most -= 1
             current = plan(setup, finished=self.find, goal=goal)
@@ -106,12 +130,24 @@ class FakeWorld:
         adapter = self.answers_of(step).needs.get("adapter")
         return None if adapter is None else int(self.done[adapter].inputs["params"]["rank"])
 
+    def _sealed(self) -> Path:
+        """A test set's folder."""
+        folder = SEALED / digest(self.questions)
+        folder.mkdir(exist_ok=True)
+        write_fingerprints(folder, self.questions)
+        return folder
+
     def _summary(self, step: Step) -> dict[str, Any]:
         if step.stage == "score":
             return {"mean": dict.fromkeys(self.metrics, self.score(step, self)), "invalid": 0}
         return {
             "data": {"sizes": {"train": 8, "validation": 4}, "hashes": {}, "labels": ["good", "bad"], "dropped": 0},
-            "testset": {"sizes": {"test": 6}, "hashes": {"test": "1" * 64}, "duplicates": [], "duplicates_total": 0},
+            "testset": {
+                "sizes": {"test": len(self.questions)},
+                "hashes": {"test": digest(self.questions)},
+                "duplicates": [],
+                "duplicates_total": 0,
+            },
             "train": {"train_loss": 1.0, "tokens": 100},
             "forgetting": {"n": 10, "acc": 0.5},
             "judge": {"verdict": "INCONCLUSIVE", "conditions": [], "reasons": []},

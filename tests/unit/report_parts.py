@@ -2,7 +2,8 @@
 
 from typing import Any, Literal
 
-from harness.records import Answer, Arm, DataSummary, Effort, Epoch, GateCondition, ShownExample, Trial
+from harness.records import Epoch, Trial
+from harness.report.document import Answer, Arm, DataSummary, Effort, FormRow, GateCondition, ShownExample, SliceRow
 
 Outcome = Literal["pass", "fail", "unresolved"]
 FOUND = {"pass": "is proven", "fail": "is ruled out", "unresolved": "is neither proven nor ruled out"}
@@ -21,7 +22,7 @@ def condition(
 ) -> GateCondition:
     """One condition; `p` is to prove and to rule out."""
     kind, _, other = name.partition(":")
-    gate: Any = {"keeps": "forgetting", "floor": "rouge"}.get(kind, "improvement")
+    gate: Any = {"keeps": "forgetting", "floor": "rouge", "latency": "latency"}.get(kind, "improvement")
     return GateCondition(
         gate=gate,
         metric="acc" if gate == "forgetting" else "rougeL",
@@ -61,6 +62,45 @@ def proven_conditions() -> list[GateCondition]:
         condition("keeps:arc_easy", -0.0017, 0.0134, (0.00041, 0.9996), "pass", n=1188, margin=-0.03),
         condition("keeps:piqa", 0.0022, 0.0168, (0.0012, 0.9988), "pass", n=919, margin=-0.03),
         condition("floor", 0.4418, 0.0191, (8.8e-16, 1.0), "pass", margin=0.3),
+    ]
+
+
+def slices() -> list[SliceRow]:
+    """One regression that vetoes nothing, one part that is fine."""
+    return [
+        SliceRow(
+            slice=f"length={name}",
+            against="few_shot",
+            n=60,
+            effect=effect,
+            low=effect - 0.05,
+            high=effect + 0.05,
+            p_holm=p,
+            regressed=p < 0.05,
+            gate=name == "short",
+            sentence=f"On length={name} (60 items) fine-tuning scores {100 * effect:.1f} points against few_shot.",
+        )
+        for name, effect, p in (("long", -0.21, 0.0021), ("short", 0.11, 1.0))
+    ]
+
+
+def ships() -> list[FormRow]:
+    """The merged model may ship, its 4-bit form may not."""
+    return [
+        FormRow(
+            form=form,
+            effect=effect,
+            margin=0.03,
+            low=effect - 0.012,
+            high=effect + 0.012,
+            n=500,
+            p_pass=p,
+            outcome="pass" if p < 0.05 else "unresolved",
+            blocked=p >= 0.05,
+            changed=0.034,
+            sentence=f"{form}: {100 * effect:.1f} points against the adapter.",
+        )
+        for form, effect, p in (("merged", -0.002, 0.0003), ("merged_nf4", -0.041, 0.93))
     ]
 
 

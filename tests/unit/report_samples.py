@@ -4,7 +4,7 @@ from typing import Any
 
 import report_parts as parts
 
-from harness.records import Answer, Arm, Duplicate, Forgetting, Report, ShownExample
+from harness.report.document import Answer, Arm, Duplicate, Forgetting, LeakedCheck, Report, ShownExample
 
 HOSTILE = (
     "<script>alert(1)</script> [bold]x[/bold] [link=https://evil.example]y[/link] \x1b[31mred \x07 a|b ```js "
@@ -41,6 +41,12 @@ def fine_tune_report() -> Report:
         ],
         data=parts.data(),
         examples=parts.examples(),
+        slices=parts.slices(),
+        ships=parts.ships(),
+        power=["500 test items find a gain of 4.1 points or more over every prompt four times in five."],
+        uncertainty=[
+            "Test items: one standard error of the difference in ROUGE-L is, in points, ±1.3 against few_shot."
+        ],
         warnings=["keeps:piqa: 919 items: below 1000 a harmless model often fails to pass"],
         spec=parts.spec(),
         provenance={
@@ -90,13 +96,16 @@ def inconclusive_report() -> Report:
             "Not settled, so keep prompting for now.",
         ],
         "conditions": conditions,
+        "leaked": LeakedCheck(removed=3, verdict_with="FINE_TUNE", conditions_with=conditions),
         "leaderboard": parts.leaderboard({"few_shot": 0.4178, "zero_shot": 0.2798}),
         "forgetting": [Forgetting(benchmark="piqa", n=200, base=0.675, tuned=0.663, margin=0.03)],
         "warnings": [
             "3 inputs occur in more than one split: scores on them may be flattering.",
             "tuned/trial-2: 34 of 120 answers hit max_new_tokens.",
         ],
-        "data": parts.data().model_copy(update={"duplicates": twins, "duplicates_total": 3}),
+        "data": parts.data().model_copy(
+            update={"duplicates": twins, "duplicates_total": 3, "leaked": twins, "leaked_total": 3}
+        ),
     }
     return fine_tune_report().model_copy(update=changed)
 
@@ -156,6 +165,10 @@ def hostile_report() -> Report:
         "leaderboard": [_hostile_arm(row) for row in full.leaderboard],
         "trials": [t.model_copy(update={"error": evil, "params": {evil: evil}}) for t in full.trials],
         "forgetting": [found.model_copy(update={"benchmark": evil}) for found in full.forgetting],
+        "slices": [row.model_copy(update={"slice": evil, "against": evil, "sentence": evil}) for row in full.slices],
+        "ships": [row.model_copy(update={"sentence": evil}) for row in full.ships],
+        "power": [evil],
+        "uncertainty": [evil],
         "data": full.data.model_copy(update=held | {"duplicates": [Duplicate(first=evil, second=evil)]}),
         "examples": [ShownExample(id=evil, input=evil, reference=evil, answers=answers)],
         "warnings": [evil],

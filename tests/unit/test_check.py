@@ -26,10 +26,19 @@ def test_a_good_spec_is_summed_up(workspace: Path, capsys: pytest.CaptureFixture
     found = json.loads(capsys.readouterr().out)
     assert found["data"]["sizes"] == {"train": 6, "validation": 2, "test": 3}
     assert found["model"]["weight_bytes"] == 1000
-    assert 0.1 < found["smallest_gain"] < 2
+    assert [row["name"] for row in found["power"]] == [
+        "beats every prompt",
+        "floor 0.1 rougeL",
+        "floor 0.2 exact_match",
+        "keeps:arithmetic",
+    ]
+    assert (found["power"][0]["items"], found["power"][0]["groups"], found["power"][0]["basis"]) == (3, 3, "assumed")
+    assert 0.1 < found["power"][0]["smallest"] < 1
     assert all(seconds >= 0 for seconds in found["seconds"].values())
     assert status(["check", "experiments/first.yaml"]) == 0
-    assert "test items show only large differences" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "test items show only large differences" in shown
+    assert all(row["sentence"] in shown for row in found["power"])
     assert not (workspace / ".harness").exists()
 
 

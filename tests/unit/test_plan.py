@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 from fake_world import FakeSampler, FakeWorld, fake_setup
-from workspace import make_workspace
+from workspace import make_workspace, swap
 
 from harness.loading import Resolved, load_experiment
 from harness.plan import family_champions
 from harness.plan.build import data_step
+from harness.plan.setup import Benchmark
 from harness.steps import Step
 from harness.why import reason_missing
 
@@ -42,8 +43,47 @@ def test_test_answers_come_after_the_lock_and_the_last_choice(resolved: Resolved
     order = [step.stage + ":" + str(step.inputs.get("split", "")) for step in world.log]
     assert order.index("lock:") < order.index("predict:test")
     lock = next(step for step in world.log if step.stage == "lock")
-    assert lock.inputs["champions"] == finished.champions
-    assert lock.inputs["test_sha256"] == "1" * 64
+    assert finished.testset is not None
+    assert lock.inputs["test_sha256"] == finished.testset.summary["hashes"]["test"]
+
+
+def test_the_lock_names_all_that_the_verdict_rests_on(resolved: Resolved) -> None:
+    world = FakeWorld(by_rank)
+    finished = world.reach(fake_setup(resolved))
+    locked = next(place for place, step in enumerate(world.log) if step.stage == "lock")
+    lock = world.log[locked]
+    assert finished.judgement is not None
+    assert finished.judgement.needs == {**lock.inputs["rests_on"], "lock": lock.key}
+    made = {step.key for step in world.log[:locked]}
+    assert {role for role, key in lock.inputs["rests_on"].items() if key in made} == {"base:arithmetic"}
+
+
+def lock_key(spec: Path, *overrides: str, weights: str = "2" * 64, bench: str = "arithmetic") -> str:
+    setup, world = fake_setup(load_experiment(spec, overrides=overrides)), FakeWorld(by_rank, weights=weights)
+    setup.benchmarks["arithmetic"] = Benchmark({"lm_eval": bench}, None, None)
+    world.reach(setup)
+    return next(step.key for step in world.log if step.stage == "lock")
+
+
+def test_a_lock_is_of_champions_not_of_their_names(tmp_path: Path) -> None:
+    spec = make_workspace(tmp_path)
+    key = lock_key(spec)
+    assert lock_key(spec) == key
+    assert lock_key(spec, "report.examples=3") == key
+    swap(tmp_path, "baselines/few_shot.yaml", "name: two", "name: deux")
+    assert lock_key(spec) == key
+    others = {
+        lock_key(spec, "gates.alpha=0.1"),
+        lock_key(spec, "gates.planned_looks=2"),
+        lock_key(spec, "model.answer_batch_size=3"),
+        lock_key(spec, weights="3" * 64),
+        lock_key(spec, bench="other"),
+    }
+    swap(tmp_path, "tasks/qa/task.yaml", "with one name", "with one word")
+    others.add(lock_key(spec))
+    swap(tmp_path, "tasks/qa/metrics.py", "len(p) == len(r)", "len(p) <= len(r)")
+    others.add(lock_key(spec))
+    assert len(others - {key}) == 7
 
 
 def test_the_best_epoch_of_the_best_trial_is_judged(resolved: Resolved) -> None:
@@ -91,8 +131,15 @@ def test_when_every_trial_fails_nothing_tuned_is_judged(resolved: Resolved) -> N
     finished = world.reach(fake_setup(resolved))
     assert finished.done
     assert finished.judgement is None
-    assert "tuned" not in finished.champions
-    assert set(finished.tested) == {family.family for family in resolved.families}
+    assert set(finished.champions) == {family.family for family in resolved.families}
+
+
+def test_without_a_tuned_champion_no_test_item_is_spent(resolved: Resolved) -> None:
+    setup = fake_setup(resolved)
+    world = FakeWorld(by_rank, fails=lambda step: "out of memory" if step.stage == "train" else "")
+    world.reach(setup)
+    assert not any(step.inputs.get("split") == "test" for step in world.log)
+    assert setup.ledger.lines() == ()
 
 
 def test_a_pruned_trial_trains_no_further_epoch(resolved: Resolved) -> None:
@@ -107,7 +154,7 @@ def test_a_pruned_trial_trains_no_further_epoch(resolved: Resolved) -> None:
         ("gates.alpha=0.1", {"lock", "judge"}),
         ("report.examples=3", set()),
         ("gates.metrics.exact_match.floor=0.3", {"lock", "judge"}),
-        ("search.weight_decay=0.02", {"train", "predict", "score", "judge", "forgetting"}),
+        ("search.weight_decay=0.02", {"train", "predict", "score", "lock", "judge", "forgetting"}),
     ],
 )
 def test_an_edit_repeats_only_what_depends_on_it(tmp_path: Path, override: str, redone: set[str]) -> None:

@@ -7,7 +7,6 @@ from workspace import make_workspace, swap
 
 from harness import prepare
 from harness.errors import UserError
-from harness.ledger import Ledger
 from harness.loading import load_experiment
 from harness.pins import Pins
 
@@ -59,15 +58,3 @@ def test_a_broken_benchmark_file_is_named(tmp_path: Path, text: str, words: str)
         prepare.benchmarks(load_experiment(spec))
     assert "arithmetic.yaml" in str(caught.value)
     assert words in str(caught.value)
-
-
-def test_the_ledger_counts_other_judgements_on_the_same_items(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl")
-    for _ in range(2):
-        ledger.open(test="t", opening="one")
-    assert ledger.prior_uses(test="t", opening="one") == 0
-    assert ledger.prior_uses(test="t", opening="two") == 1
-    ledger.open(test="t", opening="two")
-    assert ledger.prior_uses(test="t", opening="two") == 1
-    assert ledger.prior_uses(test="t", opening="three") == 2
-    assert ledger.prior_uses(test="other", opening="three") == 0

@@ -7,12 +7,14 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
+import report_parts as parts
 import report_samples as samples
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from harness.records import Answer, Epoch, GateCondition, Report, ShownExample
+from harness.records import Epoch
 from harness.report import curves, formats, text
+from harness.report.document import Answer, GateCondition, Report, ShownExample
 from harness.report.html import LONGEST, render_html
 from harness.report.markdown import render_markdown
 from harness.report.terminal import render_terminal
@@ -153,6 +155,41 @@ def test_sentences_reasons_and_warnings_are_shown():
         assert sentence in page
 
 
+def test_slices_forms_and_doubt_are_shown_where_they_were_measured():
+    report = samples.fine_tune_report()
+    page, text = Page(render_html(report)).text, render_markdown(report)
+    for output in (page, text):
+        for row in report.slices:
+            assert row.slice in output
+            assert formats.signed(row.effect) in output
+        assert "regressed" in output
+        assert "blocked" in output
+        assert "merged, 4-bit" in output
+        assert report.power[0] in output
+    assert "merged, 4-bit: blocked, −4.1 against the adapter" in terminal(report)
+    bare = render_markdown(
+        samples.bare_report().model_copy(update={"slices": [], "ships": [], "power": [], "uncertainty": []})
+    )
+    assert "May ship" not in bare
+    assert "Parts of the test set" not in bare
+
+
+def test_leaked_items_are_shown_with_the_verdict_they_would_give():
+    report = samples.inconclusive_report()
+    said = "3 test items that training or selection has seen are left out; with them the verdict is FINE_TUNE."
+    assert said in Page(render_html(report)).text
+    assert said.replace("FINE_TUNE", "FINE\\_TUNE") in render_markdown(report)
+
+
+def test_what_the_clock_measured_is_shown_like_any_condition():
+    late = parts.condition("latency", 0.91, 0.03, (0.9, 0.01), "fail", margin=0.95)
+    report = samples.fine_tune_report()
+    report = report.model_copy(update={"timing": {**report.timing, "gates": [late.model_dump(mode="json")]}})
+    for output in (Page(render_html(report)).text, render_markdown(report), terminal(report)):
+        assert "Answers come in time" in output
+        assert "91.0" in output
+
+
 def test_hostile_text_is_only_text_in_html():
     page = Page(render_html(samples.hostile_report()))
     assert "\x1b" not in page.text
@@ -197,7 +234,9 @@ def test_outputs_can_be_written_as_utf8_and_markdown_lines_start_as_meant(sample
     report = sample()
     for output in (render_html(report), render_markdown(report), terminal(report)):
         assert output.encode("utf-8")
-    starts = re.compile(r"(?:#{1,2} |- |\| |> |>$|\*\*|Task |The same|Model |Not |Nothing |No |\d+ more|$)")
+    starts = re.compile(
+        r"(?:#{1,2} |- |\| |> |>$|\*\*|Task |A regression |The same|Model |Not |Nothing |No |\d+ more|$)"
+    )
     assert all(starts.match(line) for line in render_markdown(report).splitlines())
 
 

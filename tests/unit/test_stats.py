@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, multinomial
 
-from harness.stats import NO_EVIDENCE, OneSided, clustered, corpus, exact, graded, intervals, power, recipe
+from harness.stats import NO_EVIDENCE, OneSided, clustered, corpus, exact, graded, intervals, recipe
 
 GAMMA = 0.001
 GOLDEN = [
@@ -192,20 +192,6 @@ def test_recipe_adds_seed_variance_and_loses_degrees_of_freedom():
     assert both.df == pytest.approx((0.02**2 + by_seeds) ** 2 / (0.02**4 / 199 + by_seeds**2 / 2))
     expected = 1.25 * corpus.student_t.sf((0.1 - 0.02) / both.se, both.df)
     assert both.p_values(0.02, same_n=200).p_pass == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(("n", "points"), [(50, 18), (100, 13), (200, 10), (500, 7), (1000, 5.5), (2000, 4.5)])
-def test_minimum_detectable_effect_matches_the_table(n, points):
-    mde = power.minimum_detectable_effect(n, discordance=0.2, margin=0.02, alpha=0.05)
-    assert 100 * mde == pytest.approx(points, abs=0.5)
-
-
-def test_items_needed_solves_its_own_formula():
-    needed = power.items_needed(100, effect=0.06, margin=0.02, se=0.04, alpha=0.05)
-    assert needed == math.ceil(100 * ((1.644854 + 0.841621) * 0.04 / 0.04) ** 2)
-    assert power.items_needed(100, effect=0.02, margin=0.02, se=0.04, alpha=0.05) is None
-    assert power.items_needed(2, effect=1.0, margin=0.0, se=0.0, alpha=0.05) == 5
-    assert power.design_effect(5, icc=0.25) == 2
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 40))

@@ -1,0 +1,287 @@
+"""The document of one experiment: everything a person needs to decide, derived from artifacts."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.records import Record, Trial, Verdict
+
+
+class Arm(Record):
+    """One row of the leaderboard: a configuration that was scored."""
+
+    arm: str
+    """`family/variant`, or `tuned/trial-N`."""
+    family: str
+    """Prompt family, or `tuned`."""
+    kind: Literal["trivial", "prompt", "tuned"]
+    """What it costs: nothing, tokens, or training."""
+    description: str
+    """How it asks, or what was trained."""
+    champion: bool
+    """Chosen on validation to stand for its family on the test set."""
+    validation: dict[str, float]
+    """Mean metrics on validation."""
+    test: dict[str, float] | None = None
+    """Mean metrics on test; null for all but champions."""
+    low: float | None = None
+    """Lower end of the 95 % interval of the deciding metric on test."""
+    high: float | None = None
+    """Upper end of it."""
+    tokens_in: float = 0
+    """Mean prompt tokens an answer."""
+    tokens_out: float = 0
+    """Mean generated tokens an answer."""
+    unfinished: int = 0
+    """Test answers (validation answers where there is no test) that hit max_new_tokens."""
+    invalid: int = 0
+    """Answers outside the label set, or that did not fit the context; each counts as wrong."""
+
+
+class Effort(Record):
+    """What one side spent on selection."""
+
+    side: Literal["prompting", "tuning"]
+    """Which arm."""
+    configurations: int
+    """Configurations tried."""
+    tokens_in: int
+    """Prompt tokens read."""
+    tokens_out: int
+    """Tokens generated."""
+    tokens_trained: int
+    """Tokens trained on, epochs counted."""
+
+
+class Forgetting(Record):
+    """One benchmark, base against tuned."""
+
+    benchmark: str
+    """Its name."""
+    n: int
+    """Items, from the half that only the gate sees."""
+    base: float
+    """Accuracy of the base model."""
+    tuned: float
+    """Accuracy of the tuned model."""
+    margin: float
+    """Largest acceptable loss."""
+
+
+class GateCondition(Record):
+    """One thing that had to be proven."""
+
+    gate: Literal["improvement", "metric", "rouge", "format", "cost", "latency", "forgetting"]
+    """The gate it belongs to."""
+    metric: str
+    """The metric, or `acc` for a benchmark."""
+    name: str
+    """`beats:FAMILY`, `keeps:BENCHMARK`, `floor`, or the gate's own name for format, cost and latency."""
+    outcome: Literal["pass", "fail", "unresolved"]
+    """Proven, disproven, or neither."""
+    effect: float
+    """Tuned minus the other."""
+    margin: float
+    """What the effect had to exceed."""
+    low: float
+    """Lower end of a descriptive 90 % interval of the effect."""
+    high: float
+    """Upper end of it."""
+    n: int
+    """Items."""
+    p_pass: float
+    """One-sided p-value of the claim that the condition fails."""
+    p_fail: float
+    """One-sided p-value of the claim that it holds."""
+    n_needed: int | None = None
+    """Items that would settle it at 80 % power; null where more are not expected to help, or none are needed."""
+    se_items: float = 0.0
+    """Standard error of the effect over items, or over their sources."""
+    se_seeds: float | None = None
+    """Standard error over training seeds; null where only one was trained."""
+    sentence: str
+    """The same in words."""
+
+
+class SliceRow(Record):
+    """One part of the test set against one prompt champion."""
+
+    slice: str
+    """`column=value`."""
+    against: str
+    """The prompt family."""
+    n: int
+    """Test items in the slice."""
+    effect: float
+    """Tuned minus prompt on these items."""
+    low: float
+    """Lower end of a descriptive 90 % interval of the effect."""
+    high: float
+    """Upper end of it."""
+    p_holm: float
+    """One-sided p-value of "no regression", corrected by Holm over all slices and families."""
+    regressed: bool
+    """A regression is proven."""
+    gate: bool
+    """Whether a proven regression vetoes."""
+    sentence: str
+    """The same in words."""
+
+
+class FormRow(Record):
+    """One form of the tuned model against the adapter, on the same test items."""
+
+    form: str
+    """`merged` or `merged_nf4`."""
+    effect: float
+    """The form's score minus the adapter's."""
+    margin: float
+    """A loss as large as this had to be ruled out."""
+    low: float
+    """Lower end of a descriptive 90 % interval of the effect."""
+    high: float
+    """Upper end of it."""
+    n: int
+    """Test items."""
+    p_pass: float
+    """Small when a loss beyond the margin is ruled out."""
+    outcome: Literal["pass", "fail", "unresolved"]
+    """Whether it keeps within the margin."""
+    blocked: bool
+    """Whether it must not be served: its loss is not ruled out."""
+    changed: float
+    """Share of test items on which its score differs."""
+    sentence: str
+    """The same in words."""
+
+
+class LeakedCheck(Record):
+    """What the verdict would be with the test items that training or selection has seen."""
+
+    removed: int
+    """Items left out of the certified set."""
+    verdict_with: Verdict
+    """The verdict on all items."""
+    conditions_with: list[GateCondition]
+    """The conditions on all items."""
+
+
+class Duplicate(Record):
+    """The same input in two splits."""
+
+    first: str
+    """`split/id`."""
+    second: str
+    """`split/id`."""
+
+
+class DataSummary(Record):
+    """What the splits hold."""
+
+    source: str
+    """Where the rows came from."""
+    license: str
+    """Their licence."""
+    sizes: dict[str, int]
+    """Examples per split."""
+    hashes: dict[str, str]
+    """SHA-256 of each split's file."""
+    duplicates: list[Duplicate]
+    """Exact duplicates across splits (input equal after trimming)."""
+    duplicates_total: int
+    """How many there are; the list holds the first hundred."""
+    leaked: list[Duplicate] = Field(default_factory=list)
+    """Test items (first) that equal a training or validation input but for case, space and punctuation (second)."""
+    leaked_total: int = 0
+    """How many there are; they are not judged. The list holds the first hundred."""
+    dropped: int
+    """Rows left out: no input or reference, or a source shared with the test split."""
+
+
+class Answer(Record):
+    """One arm's answer to one shown item."""
+
+    arm: str
+    """Which arm."""
+    text: str
+    """What it said (hostile text: escape it)."""
+    score: float
+    """The deciding metric on it."""
+
+
+class ShownExample(Record):
+    """One test item with every champion's answer."""
+
+    id: str
+    """The item."""
+    input: str
+    """What was asked."""
+    reference: str
+    """The right answer."""
+    answers: list[Answer]
+    """One per champion."""
+
+
+class Report(Record):
+    """Everything a person needs to decide; renderers only format it."""
+
+    schema_version: int = 2
+    """Of this document."""
+    experiment: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    """Its name; it names a folder."""
+    verdict: Verdict
+    """The decision."""
+    headline: str
+    """The decision in one sentence."""
+    reasons: list[str]
+    """Why, one sentence each."""
+    task: str
+    """Task name."""
+    task_description: str
+    """In one sentence."""
+    model: str
+    """Base model as the spec names it."""
+    model_fingerprint: str
+    """SHA-256 over its files, or the hub commit."""
+    method: str
+    """lora or qlora."""
+    metric: str
+    """The deciding metric."""
+    alpha: float
+    """How often FINE_TUNE may be wrong."""
+    champion: str | None
+    """The tuned arm that was judged; null when every trial failed."""
+    best_prompt: str
+    """The strongest prompt or trivial champion on test."""
+    conditions: list[GateCondition]
+    """What had to be proven."""
+    leaderboard: list[Arm]
+    """Every configuration, best test score first, then best validation score."""
+    trials: list[Trial]
+    """The search."""
+    effort: list[Effort]
+    """What each side spent."""
+    forgetting: list[Forgetting]
+    """What the model kept."""
+    slices: list[SliceRow] = Field(default_factory=list)
+    """Parts of the test set."""
+    ships: list[FormRow] = Field(default_factory=list)
+    """Forms the tuned model may be served in."""
+    leaked: LeakedCheck | None = None
+    """Null where no test item was seen before."""
+    power: list[str] = Field(default_factory=list)
+    """What this test set could show, a sentence a gate."""
+    uncertainty: list[str] = Field(default_factory=list)
+    """Item, seed and decoding variance, each where it was measured."""
+    data: DataSummary
+    """What it was measured on."""
+    examples: list[ShownExample]
+    """Test items, largest differences first."""
+    warnings: list[str]
+    """What a reader should know before deciding."""
+    spec: dict[str, Any]
+    """The experiment as it was run, defaults filled in."""
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    """Versions, machine, artifact keys: all that depends on the machine."""
+    timing: dict[str, Any] = Field(default_factory=dict)
+    """Seconds by stage: all that depends on the clock."""

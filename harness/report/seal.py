@@ -1,0 +1,31 @@
+"""Between planned looks nothing is shown but the verdict: whoever saw test scores could choose by them."""
+
+from dataclasses import replace
+
+from harness.plan import Plan
+from harness.report.document import Report
+
+
+def looks_left(finished: Plan) -> int:
+    """Planned verdicts on these test items that are still to come."""
+    if finished.judgement is None:
+        return 0
+    inputs = finished.judgement.inputs
+    return max(0, int(inputs["planned_looks"]) - int(inputs["prior_uses_of_test_set"]) - 1)
+
+
+def without_test_scores(finished: Plan) -> Plan:
+    """The plan as if no champion had met the test set; validation scores, search and data stay."""
+    return replace(finished, tested={}, tuned=None, forgetting={}, judgement=None)
+
+
+def with_verdict_alone(report: Report, *, verdict: str, left: int) -> Report:
+    """A report without test scores, with the verdict of this look."""
+    ahead = "One more planned verdict" if left == 1 else f"{left} more planned verdicts"
+    return report.model_copy(
+        update={
+            "verdict": verdict,
+            "headline": f"{verdict} at this look; nothing else is shown before the last one.",
+            "reasons": [f"{ahead} on these test items: their scores stay sealed until then."],
+        }
+    )

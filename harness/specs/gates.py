@@ -1,0 +1,162 @@
+"""What a candidate must prove: the gates of an experiment."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.specs.base import Positive, Spec, misfit
+
+Ratio = Annotated[float, Field(gt=0, lt=1)]
+
+
+class MetricGate(Spec):
+    """A gate on one metric."""
+
+    floor: float | None = Field(default=None, gt=0, lt=1)
+    """The tuned model must prove that it scores above this."""
+    margin: float | None = Field(default=None, ge=0, lt=1)
+    """It must beat every prompt champion by more than this; null: no improvement gate on this metric."""
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> "MetricGate":
+        if self.floor is None and self.margin is None:
+            raise misfit("asks for nothing; needs a floor, a margin, or both", fix="{floor: 0.5}")
+        return self
+
+
+class BenchmarkGate(Spec):
+    """What the model must not lose."""
+
+    benchmark: str
+    """A file `tasks/forgetting/NAME.yaml`, or the name of any lm-eval task."""
+    margin: float = Field(default=0.03, gt=0, lt=1)
+    """Largest loss of accuracy that is acceptable."""
+    limit: int | None = Field(default=None, ge=1)
+    """Items at most, from the half that only the gate sees; null: all of them."""
+
+
+class SliceGate(Spec):
+    """A part of the test set that must not get worse."""
+
+    column: str
+    """A column of the data; each of its values is a slice of the test items."""
+    gate: bool = False
+    """true: a proven regression on any of its slices vetoes FINE_TUNE; false: it is only reported."""
+
+
+class LatencyGate(Spec):
+    """How long an answer may take, one request at a time, on the machine that runs the experiment."""
+
+    seconds: Positive
+    """An answer must be there within this time …"""
+    share: Ratio = 0.95
+    """… in more than this share of the requests."""
+    requests: int = Field(default=100, ge=1)
+    """Validation prompts to time, repeated from the start where there are fewer."""
+
+
+class CostGate(Spec):
+    """What an answer may cost, by its tokens."""
+
+    usd: Positive
+    """An answer must cost at most this many dollars …"""
+    share: Ratio = 0.95
+    """… in more than this share of the test items."""
+    usd_per_million_in: float = Field(ge=0)
+    """Price of a million prompt tokens."""
+    usd_per_million_out: float = Field(ge=0)
+    """Price of a million generated tokens."""
+
+
+class FormatGate(Spec):
+    """The share of tuned answers that parse; give exactly one of the three ways to parse."""
+
+    share: Ratio = 0.95
+    """More than this share of the answers must parse."""
+    regex: str | None = None
+    """A Python regular expression the whole answer must match."""
+    json_schema: dict[str, Any] | None = None
+    """A JSON Schema the answer, read as JSON, must satisfy."""
+    labels: bool = False
+    """true: the answer must give one of the labels of the task, as scoring reads it."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "FormatGate":
+        if (self.regex is not None) + (self.json_schema is not None) + self.labels != 1:
+            raise misfit("needs exactly one of regex, json_schema and labels", fix='{regex: "[A-Z].*"}')
+        return self
+
+    @field_validator("regex")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            import regex
+
+            try:
+                regex.compile(pattern)
+            except regex.error as error:
+                raise misfit(f"is no regular expression ({error})", fix='"[A-Z].*"') from None
+        return pattern
+
+    @field_validator("json_schema")
+    @classmethod
+    def _is_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        if schema is not None:
+            from jsonschema import Draft202012Validator, SchemaError
+
+            try:
+                Draft202012Validator.check_schema(schema)
+            except SchemaError as error:
+                raise misfit(f"is no JSON Schema ({error.message})", fix="{type: object}") from None
+            if outside := [ref for ref in _references(schema) if not ref.startswith("#")]:
+                raise misfit(f"refers to {outside[0]}; nothing is fetched", fix='{"$ref": "#/$defs/NAME"}')
+        return schema
+
+
+def _references(schema: Any) -> Iterator[str]:
+    """Every `$ref` in a JSON Schema."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        yield from (ref for value in schema.values() for ref in _references(value))
+    elif isinstance(schema, list):
+        yield from (ref for value in schema for ref in _references(value))
+
+
+class ShipGate(Spec):
+    """The forms the tuned model will be served in; each is scored on the same test items as the adapter."""
+
+    forms: list[Literal["merged", "merged_nf4"]] = Field(min_length=1)
+    """`merged`: the adapter folded into the weights; `merged_nf4`: that, quantised to 4 bits."""
+    margin: float = Field(default=0.03, gt=0, lt=1)
+    """Largest loss against the adapter that is acceptable; a form that may lose more is blocked."""
+
+
+class GatesSpec(Spec):
+    """What a candidate must prove on the locked test set."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    """How often FINE_TUNE may be wrong."""
+    margin: float | None = Field(default=None, ge=0, lt=1)
+    """Improvement over every prompt champion on the deciding metric; null: .02, or .01 for ROUGE and token-F1."""
+    metrics: dict[str, MetricGate] = Field(default_factory=dict)
+    """Further gates by metric, for example `exact_match: {floor: 0.2}`."""
+    rouge: MetricGate | None = None
+    """The ROUGE-L gate: a floor, an improvement, or both."""
+    forgetting: list[BenchmarkGate] = Field(default_factory=list)
+    """Benchmarks, each paired with the base model."""
+    slices: list[SliceGate] = Field(default_factory=list)
+    """Columns of the data whose values must not get worse than with any prompt champion."""
+    latency: LatencyGate | None = None
+    """A ceiling on the time of an answer."""
+    cost: CostGate | None = None
+    """A ceiling on the price of an answer."""
+    format: FormatGate | None = None
+    """The share of answers that must parse."""
+    ships: ShipGate | None = None
+    """Forms of the tuned model to compare with the adapter, before one of them is served."""
+    planned_looks: int = Field(default=1, ge=1)
+    """Verdicts planned on these test items; declared before the first one, each spends a share of alpha."""
+    allow_underpowered: bool = False
+    """Search even where no plausible gain could be proven on this few test items."""
