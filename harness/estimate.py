@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from harness.loading import Resolved
 from harness.plan import Plan
 from harness.plan.arms import prompt_arms
-from harness.plan.power import held_out
-from harness.plan.setup import Setup
 from harness.steps import Step
 from harness.store import Artifact
 
@@ -19,6 +17,8 @@ REFERENCE_BYTES = 270e6
 TOKENS_PER_SECOND = 1_000.0
 """Reading; one generated token costs as much as six read ones in a batch, one trained token as much as four."""
 GENERATED, TRAINED = 6.0, 4.0
+SINGLE = 4.0
+"""What a request costs alone, against one in a batch."""
 BENCHMARK_ITEMS, BENCHMARK_TOKENS = 750, 80
 RUNTIME_BYTES = 1.2e9
 """Interpreter and libraries."""
@@ -50,11 +50,11 @@ class Sizes:
     reference_characters: float
 
 
-def planned_sizes(setup: Setup, current: Plan, *, finished: Callable[[str], Artifact | None]) -> Sizes:
-    """Sizes once the data step is done; the test set's is a guess until it is asked for or sealed."""
+def planned_sizes(current: Plan) -> Sizes:
+    """Sizes once the data step is done."""
     assert current.data is not None
     sizes, characters = current.data.summary["sizes"], current.data.summary["characters"]
-    test = held_out(setup, current, finished=finished).items or 2 * sizes["validation"]
+    test = current.data.summary["judged"]["items"]
     return Sizes(sizes["train"], sizes["validation"], test, characters["input"], characters["reference"])
 
 
@@ -72,11 +72,14 @@ def expected_work(resolved: Resolved, *, sizes: Sizes, weight_bytes: int) -> lis
     rounds = max(1, round(experiment.search.trials * epochs))
     benches = [gate.limit or BENCHMARK_ITEMS for gate in experiment.gates.forgetting]
     items = sum(benches) / max(1, len(benches))
+    ships, latency = experiment.gates.ships, experiment.gates.latency
+    forms, requests = len(ships.forms) if ships else 0, latency.requests if latency else 0
     return [
         Work("prompt", "prompts on validation", len(asked), mean_ask * sizes.validation / speed),
         Work("train", "training epochs", rounds, trained / speed),
         Work("tuned", "tuned answers on validation", rounds, (question + answer) * sizes.validation / speed),
-        Work("test", "champions on test", len(resolved.families) + 1, mean_ask * sizes.test / speed),
+        Work("test", "champions on test", len(resolved.families) + 1 + forms, mean_ask * sizes.test / speed),
+        Work("latency", "single requests", min(requests, 1), SINGLE * requests * (question + answer) / speed),
         Work("forgetting", "forgetting benchmarks, base and tuned", 2 * len(benches), items * BENCHMARK_TOKENS / speed),
     ]
 
@@ -106,7 +109,7 @@ def remaining_seconds(work: list[Work], *, current: Plan, finished: Callable[[st
 
 def kind_of(step: Step) -> str:
     """The kind of work a step belongs to; empty for the light ones."""
-    if step.stage in ("train", "forgetting"):
+    if step.stage in ("train", "forgetting", "latency"):
         return step.stage
     if step.stage != "predict" or "rule" in step.inputs:
         return ""

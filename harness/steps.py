@@ -7,7 +7,7 @@ from typing import Any
 from harness.canonical import digest
 
 VERSIONS: dict[str, int] = {
-    "data": 1,
+    "data": 2,
     "testset": 2,
     "predict": 1,
     "score": 2,

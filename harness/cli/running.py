@@ -118,10 +118,10 @@ def _display(setup: Setup, store: Store) -> RunDisplay:
     weights = model_bytes(setup.model.path)
 
     def work(current: Plan) -> list[Work]:
-        sizes = planned_sizes(setup, current, finished=store.find)
+        sizes = planned_sizes(current)
         return expected_work(setup.resolved, sizes=sizes, weight_bytes=weights)
 
-    return RunDisplay(store.find, work=work, power=lambda current: expected(setup, current, finished=store.find))
+    return RunDisplay(store.find, work=work, power=lambda current: expected(setup, current))
 
 
 def _mirror_study(setup: Setup, finished: Plan, *, folder: Path) -> None:

@@ -38,7 +38,7 @@ def plan(setup: Setup, *, finished: Callable[[str], Artifact | None], goal: Goal
     known = replace(known, power=measured(setup, known, finished=finished))
     if goal == "baselines":
         return known
-    refused = refusal(setup, known, finished=finished)
+    refused = refusal(setup, known)
     if refused and not _begun(setup, finished, data=data, labels=labels):
         return replace(known, refusal=refused)
     trials = planned_trials(setup, desk, prompt=plain_prompt(task, labels=labels), data=data, labels=labels)

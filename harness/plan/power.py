@@ -15,12 +15,11 @@ from harness.plan import build
 from harness.plan.prompting import family_champions
 from harness.plan.setup import Benchmark, Setup
 from harness.plan.state import Evidence, GatePower, HeldOut, Plan, ScoredArm
-from harness.stages.splitting import SHARES
 from harness.store import Artifact
 
 ASSUMED_VARIANCE = {"binary": 0.2, "macro_f1": 0.2, "graded": 0.05}
 """Right or wrong: the arms disagree on a fifth of the items. Graded: differences of .22, as ROUGE-L shows here."""
-VALIDATION, SCORES = "validation.jsonl", "scores.jsonl"
+SCORES = "scores.jsonl"
 Rows = list[dict[str, Any]]
 Finished = Callable[[str], Artifact | None]
 
@@ -42,16 +41,16 @@ def measured(setup: Setup, known: Plan, *, finished: Finished) -> list[GatePower
         if step.stage == "forgetting" and not step.needs and (found := finished(step.key))
     }
     benchmarks = {**_bench_items(setup.resolved, setup.benchmarks), **counted}
-    size = held_out(setup, known, finished=finished)
+    size = held_out(known)
     return list(Outlook(setup.resolved, size, benchmarks, _measured(setup, known)).rows())
 
 
-def refusal(setup: Setup, known: Plan, *, finished: Finished) -> UserError | None:
+def refusal(setup: Setup, known: Plan) -> UserError | None:
     """Why the search should not begin: not even all that the best prompt leaves to gain could be proven."""
     from harness.plan.outlook import Outlook, too_weak
 
-    size, metric = held_out(setup, known, finished=finished), setup.metric
-    if setup.resolved.experiment.gates.allow_underpowered or size.items is None:
+    size, metric = held_out(known), setup.metric
+    if setup.resolved.experiment.gates.allow_underpowered:
         return None
     margin = build.improvement_margin(setup.resolved)
     outlook = Outlook(setup.resolved, size, {}, _measured(setup, known))
@@ -64,37 +63,15 @@ def refusal(setup: Setup, known: Plan, *, finished: Finished) -> UserError | Non
     return too_weak(row, best=best.arm.name, room=room, needed=needed, where=where)
 
 
-def expected(setup: Setup, known: Plan, *, finished: Finished) -> list[GatePower]:
+def expected(setup: Setup, known: Plan) -> list[GatePower]:
     """What each gate can prove: as measured, before that as assumed for the data as they were read."""
-    return known.power or assumed(
-        setup.resolved, size=held_out(setup, known, finished=finished), benchmarks=setup.benchmarks
-    )
+    return known.power or assumed(setup.resolved, size=held_out(known), benchmarks=setup.benchmarks)
 
 
-def held_out(setup: Setup, known: Plan, *, finished: Finished) -> HeldOut:
-    """The test set's size: as sealed, as asked for, or by the shares of data that came without splits of their own.
-
-    Its sources are guessed from those of the validation items.
-    """
+def held_out(known: Plan) -> HeldOut:
+    """The size of the test set as it will be judged, which is all that is known of it before it is sealed."""
     assert known.data is not None
-    items = _planned_items(setup, known.data)
-    if sealed := finished(build.testset_step(setup, data=known.data.key).key):
-        items = int(sealed.summary["sizes"]["test"]) - int(sealed.summary.get("leaked_total", 0))
-    if items is None or VALIDATION not in known.data.files:
-        return HeldOut(items, items)
-    sources = [row["group"] for row in read_rows(known.data.path / VALIDATION)]
-    return HeldOut(items, max(1, round(items * len(set(sources)) / len(sources))))
-
-
-def _planned_items(setup: Setup, data: Artifact) -> int | None:
-    asked, sizes = setup.resolved.task.data.splits, data.summary["sizes"]
-    if asked.test is not None or set(setup.source.identity) != {"all"}:
-        return asked.test
-    if asked.validation is None:
-        return max(1, round(int(sizes["validation"]) * SHARES["test"] / SHARES["validation"]))
-    if asked.train is None:
-        return max(1, round(int(sizes["train"] + sizes["validation"]) * SHARES["test"] / (1 - SHARES["test"])))
-    return None
+    return HeldOut(**known.data.summary["judged"])
 
 
 def _bench_items(resolved: Resolved, benchmarks: Mapping[str, Benchmark]) -> dict[str, int | None]:

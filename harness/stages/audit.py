@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from harness.adapters.tables import source_rows
-from harness.records import Example, Record
+from harness.records import Record
 from harness.specs import DataSpec
-from harness.stages.data import exact_duplicates, leaked_items
+from harness.stages.data import certified, exact_duplicates
 from harness.stages.splitting import split_examples
 
 FEW_TEST, FEW_VALIDATION = 100, 50
@@ -29,7 +29,7 @@ class Audit(Record):
     leaked: int
     """Test items that are copies of training or validation inputs; they are not judged."""
     groups: int
-    """Independent sources among the test items."""
+    """Independent sources among the test items that are judged."""
     commonest: str
     """The commonest answer of the training split."""
     commonest_share: float
@@ -42,7 +42,7 @@ def audited(spec: DataSpec, *, path: str | None, labels: list[str] | None = None
     """Splits the source as a run would and looks at the result."""
     splits, dropped = split_examples(source_rows(spec, path=path), spec=spec, labels=labels, slices=slices)
     train, test = splits["train"], splits["test"]
-    leaked = leaked_items(test, seen={"train": train, "validation": splits["validation"]})
+    judged = certified(test, seen={"train": train, "validation": splits["validation"]})
     answer, count = Counter(example.reference for example in train).most_common(1)[0]
     found = Audit(
         sizes={name: len(examples) for name, examples in splits.items()},
@@ -50,16 +50,16 @@ def audited(spec: DataSpec, *, path: str | None, labels: list[str] | None = None
         reference_characters=_mean([len(example.reference) for example in train]),
         dropped=dropped,
         duplicates=len(exact_duplicates({str(name): examples for name, examples in splits.items()})),
-        leaked=len(leaked),
-        groups=len({example.group for example in test}),
+        leaked=len(test) - len(judged),
+        groups=len({example.group for example in judged}),
         commonest=answer,
         commonest_share=round(count / len(train), 4),
         remarks=[],
     )
-    return found.model_copy(update={"remarks": _remarks(found, test=test)})
+    return found.model_copy(update={"remarks": _remarks(found, judged=len(judged))})
 
 
-def _remarks(audit: Audit, *, test: list[Example]) -> list[str]:
+def _remarks(audit: Audit, *, judged: int) -> list[str]:
     found = []
     if audit.dropped:
         found.append(
@@ -74,8 +74,10 @@ def _remarks(audit: Audit, *, test: list[Example]) -> list[str]:
         found.append(
             f"{audit.duplicates} inputs occur in two splits: remove the copies, or name their source under data.group"
         )
-    if audit.groups < len(test):
-        found.append(f"the {len(test)} test items come from {audit.groups} sources; the tests count sources")
+    if audit.groups < judged:
+        found.append(
+            f"the {judged} test items that are judged come from {audit.groups} sources; the tests count sources"
+        )
     if audit.sizes["test"] < FEW_TEST:
         found.append(f"{audit.sizes['test']} test items show only large differences; {FEW_TEST} or more are better")
     if audit.sizes["validation"] < FEW_VALIDATION:

@@ -1,6 +1,7 @@
 """Turn a data source into splits: what may select (train, validation) and what certifies (test), apart."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from harness.adapters.tables import source_rows
@@ -25,12 +26,15 @@ def write_selection(job: Job) -> dict[str, Any]:
     for name in SELECTING:
         write_lines(job.out / f"{name}.jsonl", splits[name])
     labels = sorted({example.reference for example in splits["train"]})
+    judged = certified(splits["test"], seen={name: splits[name] for name in SELECTING})
     return {
         "sizes": {name: len(splits[name]) for name in SELECTING},
         "hashes": {name: file_digest(job.out / f"{name}.jsonl") for name in SELECTING},
         "labels": labels if job.inputs.get("kind") == "label" else [],
         "characters": _mean_characters(splits["train"]),
         "dropped": dropped,
+        # Two numbers, for the power of the gates; of the test items themselves nothing is kept here.
+        "judged": {"items": len(judged), "groups": len({example.group for example in judged})},
     }
 
 
@@ -60,13 +64,19 @@ def write_testset(job: Job) -> dict[str, Any]:
     }
 
 
-def leaked_items(test: list[Example], *, seen: dict[str, list[Example]]) -> list[dict[str, str]]:
+def leaked_items(test: list[Example], *, seen: Mapping[Any, list[Example]]) -> list[dict[str, str]]:
     """Test items whose input equals that of an item of `seen` but for case, space and punctuation.
 
     Few-shot examples are training rows, so this finds test items among the shots as well.
     """
     places = {normalised(item.input): f"{name}/{item.id}" for name, items in seen.items() for item in items}
     return [{"id": item.id, "twin": twin} for item in test if (twin := places.get(normalised(item.input)))]
+
+
+def certified(test: list[Example], *, seen: Mapping[Any, list[Example]]) -> list[Example]:
+    """The test items that are judged: those that training and selection have not seen."""
+    leaked = {pair["id"] for pair in leaked_items(test, seen=seen)}
+    return [item for item in test if item.id not in leaked]
 
 
 def _slice_sizes(test: list[Example], *, columns: list[str]) -> dict[str, dict[str, int]]:

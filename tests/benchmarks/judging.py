@@ -6,7 +6,12 @@ from harness.judging import JudgeRequest
 from harness.stats.exact import exact_p
 from harness.verdict import decide
 
-EXACT_SECONDS, JUDGE_SECONDS = 0.4, 5.0
+SMALL_SECONDS, EXACT_SECONDS, JUDGE_SECONDS, GRADED_SECONDS = 0.1, 0.4, 5.0, 20.0
+
+
+def exact_at_200() -> None:
+    """The same on 200 items."""
+    exact_p(30, 12, 200, margin=0.02 + random.random() * 1e-6, gamma=0.001)
 
 
 def exact_at_2000() -> None:
@@ -28,7 +33,16 @@ def five_conditions_of_2000() -> None:
     )
 
 
+def graded_at_100_000() -> None:
+    """A judgement on 100,000 graded items against one prompt family."""
+    draw = random.Random(random.random())
+    better, worse = ([min(1.0, draw.random() + gain) for _ in range(100_000)] for gain in (0.03, 0.0))
+    decide(JudgeRequest.model_validate({"metric": "graded", "ft": [better], "baselines": {"few_shot": worse}}))
+
+
 BENCHMARKS = [
+    ("exact_test_200_against_0.1s", SMALL_SECONDS, exact_at_200, 1.0),
     ("exact_test_2000_against_0.4s", EXACT_SECONDS, exact_at_2000, 1.0),
     ("judge_5x2000_against_5s", JUDGE_SECONDS, five_conditions_of_2000, 1.0),
+    ("judge_graded_100000_against_20s", GRADED_SECONDS, graded_at_100_000, 1.0),
 ]

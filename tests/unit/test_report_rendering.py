@@ -1,26 +1,21 @@
 """What a reader sees: every number, in order, and nothing that a model wrote taken as anything but text."""
 
-import io
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-import report_parts as parts
 import report_samples as samples
 from markdown_it import MarkdownIt
-from rich.console import Console
+from report_reading import Page, terminal
 
 from harness.records import Epoch
 from harness.report import curves, formats, text
 from harness.report.document import Answer, GateCondition, Report, ShownExample
 from harness.report.html import LONGEST, render_html
 from harness.report.markdown import render_markdown
-from harness.report.terminal import render_terminal
 
 TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
-VOID = {"meta", "path", "line", "circle", "rect"}
 SAMPLES: list[Callable[[], Report]] = [
     samples.fine_tune_report,
     samples.prompt_report,
@@ -30,53 +25,6 @@ SAMPLES: list[Callable[[], Report]] = [
     samples.many_labels_report,
     samples.hostile_report,
 ]
-
-
-class Page(HTMLParser):
-    """The elements, attributes and visible text of a page; fails on unbalanced tags."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.comments: list[str] = []
-        self.feed(html)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.words.append(data)
-
-    def handle_comment(self, data: str) -> None:
-        self.comments.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.words).split())
-
-
-def terminal(report: Report, *, width: int = 80, colour: bool = False) -> str:
-    screen = io.StringIO()
-    system = "truecolor" if colour else None
-    render_terminal(report, console=Console(file=screen, width=width, force_terminal=colour, color_system=system))
-    return screen.getvalue()
 
 
 def condition_numbers(found: GateCondition) -> list[str]:
@@ -153,41 +101,6 @@ def test_sentences_reasons_and_warnings_are_shown():
         report.headline,
     ]:
         assert sentence in page
-
-
-def test_slices_forms_and_doubt_are_shown_where_they_were_measured():
-    report = samples.fine_tune_report()
-    page, text = Page(render_html(report)).text, render_markdown(report)
-    for output in (page, text):
-        for row in report.slices:
-            assert row.slice in output
-            assert formats.signed(row.effect) in output
-        assert "regressed" in output
-        assert "blocked" in output
-        assert "merged, 4-bit" in output
-        assert report.power[0] in output
-    assert "merged, 4-bit: blocked, −4.1 against the adapter" in terminal(report)
-    bare = render_markdown(
-        samples.bare_report().model_copy(update={"slices": [], "ships": [], "power": [], "uncertainty": []})
-    )
-    assert "May ship" not in bare
-    assert "Parts of the test set" not in bare
-
-
-def test_leaked_items_are_shown_with_the_verdict_they_would_give():
-    report = samples.inconclusive_report()
-    said = "3 test items that training or selection has seen are left out; with them the verdict is FINE_TUNE."
-    assert said in Page(render_html(report)).text
-    assert said.replace("FINE_TUNE", "FINE\\_TUNE") in render_markdown(report)
-
-
-def test_what_the_clock_measured_is_shown_like_any_condition():
-    late = parts.condition("latency", 0.91, 0.03, (0.9, 0.01), "fail", margin=0.95)
-    report = samples.fine_tune_report()
-    report = report.model_copy(update={"timing": {**report.timing, "gates": [late.model_dump(mode="json")]}})
-    for output in (Page(render_html(report)).text, render_markdown(report), terminal(report)):
-        assert "Answers come in time" in output
-        assert "91.0" in output
 
 
 def test_hostile_text_is_only_text_in_html():

@@ -1,0 +1,44 @@
+"""Slices, forms, leaked items and what the clock measured are shown where they were asked for."""
+
+import report_parts as parts
+import report_samples as samples
+from report_reading import Page, terminal
+
+from harness.report import formats
+from harness.report.html import render_html
+from harness.report.markdown import render_markdown
+
+
+def test_slices_forms_and_doubt_are_shown_where_they_were_measured():
+    report = samples.fine_tune_report()
+    page, text = Page(render_html(report)).text, render_markdown(report)
+    for output in (page, text):
+        for row in report.slices:
+            assert row.slice in output
+            assert formats.signed(row.effect) in output
+        assert "regressed" in output
+        assert "blocked" in output
+        assert "merged, 4-bit" in output
+        assert report.power[0] in output
+    assert "merged, 4-bit: blocked, −4.1 against the adapter" in terminal(report)
+    bare = render_markdown(
+        samples.bare_report().model_copy(update={"slices": [], "ships": [], "power": [], "uncertainty": []})
+    )
+    assert "May ship" not in bare
+    assert "Parts of the test set" not in bare
+
+
+def test_leaked_items_are_shown_with_the_verdict_they_would_give():
+    report = samples.inconclusive_report()
+    said = "3 test items that training or selection has seen are left out; with them the verdict is FINE_TUNE."
+    assert said in Page(render_html(report)).text
+    assert said.replace("FINE_TUNE", "FINE\\_TUNE") in render_markdown(report)
+
+
+def test_what_the_clock_measured_is_shown_like_any_condition():
+    late = parts.condition("latency", 0.91, 0.03, (0.9, 0.01), "fail", margin=0.95)
+    report = samples.fine_tune_report()
+    report = report.model_copy(update={"timing": {**report.timing, "gates": [late.model_dump(mode="json")]}})
+    for output in (Page(render_html(report)).text, render_markdown(report), terminal(report)):
+        assert "Answers come in time" in output
+        assert "91.0" in output
