@@ -13,7 +13,7 @@ from harness.judging import Condition, Forgetting, Judgement, JudgeRequest, Outc
 from harness.samples import forgetting_sample, missing_outputs, sample_of
 from harness.slices import slice_findings
 from harness.stats.compare import Compared, Sample, compare
-from harness.stats.power import items_needed
+from harness.stats.power import KEPT_DISCORDANCE, items_needed, noninferiority_power
 from harness.wording import gap, p_value, points
 
 SPENDING_RATIO = 3.0
@@ -49,7 +49,8 @@ def decide_jointly(requests: Sequence[JudgeRequest]) -> Judgement:
     requests share one correction. Level and looks are those of the first request.
     """
     request = requests[0]
-    alpha, claims = look_alpha(request), [claim for each in requests for claim in _claims(each)]
+    alpha = look_alpha(request)
+    claims = [claim for each in requests for claim in _claims(each, alpha=alpha)]
     conditions = [_condition(claim, alpha=alpha, count=len(claims)) for claim in claims]
     slices = slice_findings(requests, alpha=alpha)
     vetoes = [found for found in slices if found.gate and found.regressed]
@@ -74,9 +75,9 @@ def _verdict(conditions: list[Condition], *, vetoed: bool, spent: bool) -> Verdi
     return "FINE_TUNE" if outcomes == {"pass"} and not spent else "INCONCLUSIVE"
 
 
-def _claims(request: JudgeRequest) -> list[_Claim]:
+def _claims(request: JudgeRequest, *, alpha: float) -> list[_Claim]:
     claims = [_beats(request, name=name) for name in request.baselines]
-    claims += [_keeps(name, bench, scope=request.scope) for name, bench in request.forgetting.items()]
+    claims += [_keeps(name, bench, scope=request.scope, alpha=alpha) for name, bench in request.forgetting.items()]
     if request.floor is not None:
         sample = sample_of(request, other=None)
         claim = f"a score above the floor of {points(request.floor)}"
@@ -90,10 +91,14 @@ def _beats(request: JudgeRequest, *, name: str) -> _Claim:
     return _Claim(f"beats:{name}", sample, request.delta, name, claim, warnings)
 
 
-def _keeps(name: str, bench: Forgetting, *, scope: str) -> _Claim:
+def _keeps(name: str, bench: Forgetting, *, scope: str, alpha: float) -> _Claim:
     warnings = []
-    if len(bench.ft) < FEWEST_FORGETTING_ITEMS:
-        warnings.append(f"{len(bench.ft)} items: below {FEWEST_FORGETTING_ITEMS} a harmless model often fails to pass")
+    if (n := len(bench.ft)) < FEWEST_FORGETTING_ITEMS:
+        chance = noninferiority_power(n, margin=bench.margin, discordance=KEPT_DISCORDANCE, alpha=alpha)
+        warnings.append(
+            f"{n} items: a model that lost nothing passes about {chance:.0%} of the time; "
+            f"{FEWEST_FORGETTING_ITEMS:,} items or more are better"
+        )
     if scope == "recipe":
         warnings.append("this benchmark was scored for one adapter, so it says nothing about other seeds")
     sample = forgetting_sample(bench)

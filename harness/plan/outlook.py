@@ -14,6 +14,7 @@ from harness.plan.state import Basis, Evidence, GateName, GatePower, HeldOut
 from harness.specs import MetricGate
 from harness.stats.clustered import FEWEST_CLUSTERS
 from harness.stats.power import (
+    KEPT_DISCORDANCE,
     design_effect,
     items_for,
     items_for_score,
@@ -24,8 +25,6 @@ from harness.stats.power import (
     provable_score,
 )
 
-KEPT_DISCORDANCE = 0.1
-"""Share of the items on which a model and what was made of it disagree, where nothing was lost."""
 SOUGHT = 0.05
 """The gain whose price in items is told."""
 

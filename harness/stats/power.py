@@ -19,6 +19,8 @@ from harness.stats.exact import tango_score
 
 BETA = 0.2
 """Accepted chance of missing a true gain: 80 % power."""
+KEPT_DISCORDANCE = 0.1
+"""Share of the items on which a model and what was made of it disagree, where nothing was lost."""
 
 
 def design_effect(mean_cluster_size: float, *, icc: float) -> float:

@@ -51,7 +51,9 @@ def test_golden_value_of_forgetting():
     condition = decide(_request(forgetting={"piqa": bench})).conditions[1]
     assert (condition.cond, condition.margin) == ("keeps:piqa", -0.03)
     assert condition.p_pass == pytest.approx(0.6482, abs=1e-4)
-    assert "1000" in condition.warnings[0]
+    assert condition.warnings == [
+        "100 items: a model that lost nothing passes about 23% of the time; 1,000 items or more are better"
+    ]
 
 
 def test_a_clear_gain_is_fine_tune():
