@@ -218,6 +218,8 @@ def _deviations(margin: float, *, discordance: float) -> _Deviations:
     Taking the true one for both would flatter 100 items by 3 points of power.
     """
     half = discordance / 2
+    if margin == 0:  # No loss and a loss of the margin are then the same.
+        return _Deviations(math.sqrt(discordance), math.sqrt(discordance))
     return _Deviations(margin / float(tango_score(half, half, n=1, margin=-margin)), math.sqrt(discordance))
 
 

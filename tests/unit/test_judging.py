@@ -45,6 +45,14 @@ def test_golden_values_through_the_front_door(b, c, n, margin, p):
     assert condition.low < condition.effect < condition.high
 
 
+@pytest.mark.parametrize("margin", [0.0, 0.001, 0.1, 0.5, 0.99])
+@pytest.mark.parametrize("n", [1, 50, 999])
+def test_a_small_benchmark_warns_at_any_margin(margin: float, n: int) -> None:
+    bench = {"ft": [1] * n, "base": [1] * n, "margin": margin}
+    condition = decide(_request(forgetting={"piqa": bench})).conditions[1]
+    assert f"{n} items: a model that lost nothing passes about" in condition.warnings[0]
+
+
 def test_golden_value_of_forgetting():
     arms = _pairs(3, 6, n=100)
     bench = {"ft": arms["ft"][0], "base": arms["baselines"]["p"]}
