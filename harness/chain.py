@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.canonical import digest
+from harness.disk import flush
 from harness.errors import StoreError
 
 Row = dict[str, Any]
@@ -46,7 +47,7 @@ def appended(path: Path, fields: Row) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     fresh.replace(path)
-    _flushed(path.parent)
+    flush(path.parent)
 
 
 def stamp(path: Path) -> Stamp | None:
@@ -83,11 +84,3 @@ def _hash(row: Row) -> str:
     except ValueError:
         # NaN, which nothing here writes.
         return ""
-
-
-def _flushed(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,7 +5,6 @@ the hash of every file. A folder without it never happened.
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.canonical import file_digest
+from harness.disk import flush
 from harness.errors import StoreError
 from harness.steps import Step
 
@@ -106,12 +106,12 @@ class Store:
         }
         (path / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
         for name in (*files, RECORD):
-            _flush(path / name)
+            flush(path / name)
         target = self.root / step.key
         if not (target / RECORD).exists():
             shutil.rmtree(target, ignore_errors=True)
             path.rename(target)
-            _flush(self.root)
+            flush(self.root)
         return self.get(step.key)
 
     def sweep(self) -> None:
@@ -150,11 +150,3 @@ def _read(path: Path) -> Artifact:
 
 def _names(path: Path) -> list[str]:
     return sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

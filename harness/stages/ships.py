@@ -11,6 +11,7 @@ from harness.stats import SMALL_SAMPLE_FACTOR
 from harness.stats.compare import Compared, Sample, compare
 from harness.stats.corpus import NO_LABEL, evidence_items
 from harness.stats.power import items_needed
+from harness.wording import p_value
 
 Rows = list[dict[str, Any]]
 SUBJECTS = {"merged": "The merged model", "merged_nf4": "The merged model in 4 bits"}
@@ -133,14 +134,10 @@ def _observed(form: str, found: Compared, *, n: int) -> str:
 def _settled(found: Compared, outcome: str, *, margin: float, needed: int | None) -> str:
     points = f"{100 * margin:g} point{'' if margin == 0.01 else 's'}"
     if outcome == "pass":
-        return f"a loss of {points} or more is ruled out ({_p(found.p.p_pass)}): it may ship."
+        return f"a loss of {points} or more is ruled out ({p_value(found.p.p_pass)}): it may ship."
     if outcome == "fail":
-        return f"a loss of more than {points} is proven ({_p(found.p.p_fail)}): blocked."
+        return f"a loss of more than {points} is proven ({p_value(found.p.p_fail)}): blocked."
     if found.refusal:
         return f"a loss of {points} or more cannot be ruled out, as {found.refusal}: blocked."
     advice = "more items are not expected to help" if needed is None else f"about {needed:,} items would be needed"
-    return f"a loss of {points} or more is not ruled out ({_p(found.p.p_pass)}): blocked, {advice}."
-
-
-def _p(value: float) -> str:
-    return "p < 0.0001" if value < 1e-4 else f"p = {value:.4f}" if value < 0.1 else f"p = {value:.2f}"
+    return f"a loss of {points} or more is not ruled out ({p_value(found.p.p_pass)}): blocked, {advice}."

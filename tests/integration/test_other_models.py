@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from tiny_model import save_tiny_model
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
@@ -33,32 +34,6 @@ gates: {metrics: {macro_f1: {floor: 0.1}}, allow_underpowered: true}
 """
 
 
-def tiny_model(folder: Path) -> None:
-    """Two random layers with the sample model's tokenizer, less its chat template."""
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, set_seed
-
-    from harness.adapters import sample_model
-
-    gguf = sample_model.packaged_file()
-    assert gguf is not None
-    tokenizer = AutoTokenizer.from_pretrained(str(sample_model.converted(gguf, say=print)))
-    tokenizer.chat_template = None
-    set_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=64,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    LlamaForCausalLM(config).save_pretrained(str(folder))
-    tokenizer.save_pretrained(str(folder))
-    (folder / "chat_template.jinja").unlink(missing_ok=True)
-
-
 def test_a_run_with_a_local_model_and_a_custom_metric(tmp_path: Path) -> None:
     for name in ("tasks/echo/prompts", "experiments", "baselines"):
         (tmp_path / name).mkdir(parents=True)
@@ -75,7 +50,7 @@ def test_a_run_with_a_local_model_and_a_custom_metric(tmp_path: Path) -> None:
         "\n".join(["word,answer", *rows, f"{long}red,red"] + [f"{long}{i},blue" for i in range(9)])
     )
     (tmp_path / "experiments/echo.yaml").write_text(EXPERIMENT)
-    tiny_model(tmp_path / "tiny")
+    save_tiny_model(tmp_path / "tiny", width=32, context=64)
     command = [sys.executable, "-m", "harness", "run", "experiments/echo.yaml", "--json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode in (3, 4), done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_model import save_tiny_model
 
 from harness.jsonl import read_lines, write_lines
 from harness.records import Example, Prediction
@@ -22,29 +23,8 @@ PROMPTS = [f"Say: {word}, {other}." for word in WORDS for other in ("then stop",
 @pytest.fixture(params=["tied", "untied"])
 def base(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A model of two random layers, with the sample model's tokenizer less its chat template."""
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, set_seed
-
-    from harness.adapters import sample_model
-
-    gguf = sample_model.packaged_file()
-    assert gguf is not None
-    tokenizer = AutoTokenizer.from_pretrained(str(sample_model.converted(gguf, say=print)))
-    tokenizer.chat_template = None
-    set_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        initializer_range=0.2,
-        tie_word_embeddings=request.param == "tied",
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    LlamaForCausalLM(config).save_pretrained(str(tmp_path / "base"))
-    tokenizer.save_pretrained(str(tmp_path / "base"))
+    tied = request.param == "tied"
+    save_tiny_model(tmp_path / "base", width=64, context=128, initializer_range=0.2, tie_word_embeddings=tied)
     return tmp_path / "base"
 
 
