@@ -231,6 +231,8 @@ class Report(Record):
     """Its name; it names a folder."""
     verdict: Verdict
     """The decision."""
+    looks_left: int = 0
+    """Planned verdicts on these test items that are still to come; until the last, no test score is shown."""
     headline: str
     """The decision in one sentence."""
     reasons: list[str]

@@ -54,7 +54,7 @@ def _warnings(report: Report) -> Iterator[str]:
 def _conditions(report: Report) -> Iterator[str]:
     yield "## What had to be proven"
     if not views.tested(report):
-        yield "Nothing was tested: there was no tuned model to judge."
+        yield views.untested(report)
         return
     heads = ["Condition", "Metric", "Outcome", "Effect", "90 % interval", "Has to exceed"]
     heads += ["Items", "p to prove", "p to rule out"]
@@ -207,7 +207,7 @@ def _forgetting(report: Report) -> Iterator[str]:
         for found in report.forgetting
     ]
     shown = table(["Benchmark", "Base", "Tuned", "May lose", "Items"], rows, right=1)
-    yield shown if rows else "Not measured: this report cannot say what tuning made the model forget."
+    yield shown if rows else views.unforgotten(report)
 
 
 def _effort(report: Report) -> Iterator[str]:

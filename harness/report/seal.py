@@ -25,6 +25,7 @@ def with_verdict_alone(report: Report, *, verdict: str, left: int) -> Report:
     return report.model_copy(
         update={
             "verdict": verdict,
+            "looks_left": left,
             "headline": f"{verdict} at this look; nothing else is shown before the last one.",
             "reasons": [f"{ahead} on these test items: their scores stay sealed until then."],
         }

@@ -49,7 +49,7 @@ def _verdict(report: Report) -> Panel:
 
 def _conditions(report: Report) -> list[RenderableType]:
     if not views.tested(report):
-        return [Text("Nothing was tested: there was no tuned model to judge.")]
+        return [Text(views.untested(report))]
     heads = ["effect", "90 % interval", "margin", "items", "p prove", "p refute"]
     table = _table(["Had to be proven", "outcome"], heads, gap=1)
     for condition in views.tested(report):

@@ -62,6 +62,18 @@ def tested(report: Report) -> list[GateCondition]:
     return [*report.conditions, *(GateCondition.model_validate(row) for row in report.timing.get("gates", []))]
 
 
+def untested(report: Report) -> str:
+    """Why there are no conditions."""
+    return SEALED if report.looks_left else "Nothing was tested: there was no tuned model to judge."
+
+
+def unforgotten(report: Report) -> str:
+    """Why there are no benchmarks."""
+    return SEALED if report.looks_left else "Not measured: this report cannot say what tuning made the model forget."
+
+
+SEALED = "Sealed until the last planned verdict on these test items."
+"""What stands where test scores would."""
 FORMS = {"merged": "merged", "merged_nf4": "merged, 4-bit"}
 """The forms of a tuned model, as people call them."""
 

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 import report_samples as samples
 from fake_world import FakeWorld, fake_setup
+from report_reading import Page, terminal
 from workspace import make_workspace
 
 from harness.loading import load_experiment
 from harness.plan import Plan
+from harness.report.html import render_html
+from harness.report.markdown import render_markdown
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
 
 
@@ -44,3 +47,6 @@ def test_the_verdict_stands_alone() -> None:
     assert report.verdict == "PROMPT"
     assert report.reasons == ["2 more planned verdicts on these test items: their scores stay sealed until then."]
     assert "nothing else is shown" in report.headline
+    for output in (Page(render_html(report)).text, render_markdown(report), terminal(report)):
+        assert "Sealed until the last planned verdict" in output
+        assert "no tuned model to judge" not in output
