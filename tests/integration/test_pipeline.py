@@ -93,6 +93,7 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(
     assert timeless(report(rough)) == timeless(report(workspace))
     _check_report(workspace)
     _check_second_run(workspace, code)
+    _check_another_use(workspace)
 
 
 def _check_report(workspace: Path) -> None:
@@ -102,8 +103,11 @@ def _check_report(workspace: Path) -> None:
         "beats:zero_shot",
         "beats:few_shot",
         "floor",
+        "format",
         "keeps:piqa",
     }
+    assert [row["name"] for row in found["timing"]["gates"]] == ["latency"]
+    assert [row["form"] for row in found["ships"]] == ["merged"]
     tuned = [arm for arm in found["leaderboard"] if arm["kind"] == "tuned"]
     assert len(tuned) == 2
     assert all(0 < arm["validation"]["rougeL"] <= 1 for arm in tuned)
@@ -125,6 +129,18 @@ def _check_second_run(workspace: Path, code: int) -> None:
     assert run(workspace, "report", "experiments/small.yaml")[0] == code
 
 
+def _check_another_use(workspace: Path) -> None:
+    """Other gates on the same test items are a second use, and the ledger knows both."""
+    code, _, err = run(workspace, "run", "experiments/small.yaml", "--set", "gates.margin=0.02")
+    assert code in (3, 4), err
+    found = report(workspace)
+    assert found["reasons"][0] == "test_set_spent"
+    assert any("12 of the 12 test items were used before, by small" in text for text in found["warnings"])
+    code, out, _ = run(workspace, "ledger")
+    assert code == 0
+    assert "chain of 2 lines is intact" in " ".join(out.split())
+
+
 def test_a_trial_that_diverges_is_recorded_and_the_search_goes_on(workspace: Path) -> None:
     """A learning rate of 1e30 makes the loss non-finite; the search ends with that trial on record."""
     overrides = ["search.space.learning_rate=[1e30, 1e30]", "search.trials=1", "search.space.epochs=[2]"]
@@ -134,6 +150,10 @@ def test_a_trial_that_diverges_is_recorded_and_the_search_goes_on(workspace: Pat
     (trial,) = json.loads(out)["trials"]
     assert trial["status"] == "failed"
     assert "learning rate is too high" in trial["error"]
+    code, out, err = run(workspace, "run", "experiments/small.yaml", *settings)
+    assert code == 4, err
+    assert "no trial of the search finished" in " ".join(out.split())
+    assert not (workspace / ".harness" / "ledger.jsonl").exists(), "no test item was needed, so none is spent"
 
 
 def test_qlora_trains_and_changes_the_answers(workspace: Path) -> None:
