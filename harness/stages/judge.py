@@ -6,6 +6,7 @@ from typing import Any
 from harness.judging import Judgement
 from harness.stages import Job
 from harness.stages.asked import Asked, Scored, asked, scored
+from harness.wording import p_value
 
 LIMITS = {
     "format": "of {n} answers have the form asked for",
@@ -13,6 +14,7 @@ LIMITS = {
     "latency": "of {n} requests were answered in time",
 }
 """What the share of a ceiling is a share of."""
+SETTLED = {"pass": "is proven", "fail": "is ruled out", "unresolved": "is neither proven nor ruled out"}
 
 
 def write_lock(job: Job) -> dict[str, Any]:
@@ -50,31 +52,27 @@ def labelled(judgement: Judgement, *, parts: list[Asked], ceilings: list[dict[st
     labels = [(part.gate, part.metric) for part in parts for _ in range(part.conditions)]
     shares = {gate["gate"]: gate["share"] for gate in ceilings}
     for condition, (gate, metric) in zip(found["conditions"], labels, strict=True):
+        before = f"{condition['cond']}: {condition['reason']}"
         condition |= {"gate": gate, "metric": metric}
         if gate in shares:
-            before = f"{condition['cond']}: {condition['reason']}"
             condition |= {"cond": gate, "reason": _ceiling_sentence(condition, share=shares[gate])}
-            after = f"{gate}: {_without_clock(condition, share=shares[gate])}"
-            if before in found["reasons"]:  # Two ceilings may have found the same: each replaces one line.
-                found["reasons"][found["reasons"].index(before)] = after
+        if before in found["reasons"]:  # Two gates may have found the same: each replaces one line.
+            found["reasons"][found["reasons"].index(before)] = _reason(condition, share=shares.get(gate, 0.0))
     return found
+
+
+def _reason(condition: dict[str, Any], *, share: float) -> str:
+    """The finding with its gate's name in front; without the clock's numbers, which differ between two runs."""
+    if condition["gate"] == "latency":
+        finding = f"more than {share:.0%} of the requests answered in time {SETTLED[condition['outcome']]}"
+        return f"latency: {finding} on this machine."
+    about = f" in {condition['metric']}" if condition["gate"] in ("metric", "rouge") else ""
+    return f"{condition['cond']}{about}: {condition['reason']}"
 
 
 def _ceiling_sentence(condition: dict[str, Any], *, share: float) -> str:
     seen = f"{condition['effect']:.1%} {LIMITS[condition['gate']].format(n=condition['n'])}"
-    p = f"p = {condition['p_pass']:.4f}"
-    return f"{seen}; more than {share:.0%} {_settled(condition['outcome'])} ({p})."
-
-
-def _settled(outcome: str) -> str:
-    return {"pass": "is proven", "fail": "is ruled out", "unresolved": "is neither proven nor ruled out"}[outcome]
-
-
-def _without_clock(condition: dict[str, Any], *, share: float) -> str:
-    """What is measured by the clock differs between two runs of one experiment, so a reason leaves it out."""
-    if condition["gate"] != "latency":
-        return str(condition["reason"])
-    return f"more than {share:.0%} of the requests answered in time {_settled(condition['outcome'])} on this machine."
+    return f"{seen}; more than {share:.0%} {SETTLED[condition['outcome']]} ({p_value(condition['p_pass'])})."
 
 
 def _ships(job: Job, *, tuned: list[dict[str, Any]], alpha: float) -> list[dict[str, Any]]:
