@@ -201,3 +201,21 @@ def test_a_second_verdict_on_the_same_test_items_is_counted(tmp_path: Path) -> N
     again = FakeWorld(by_rank)
     again.reach(fake_setup(load_experiment(spec, overrides=["gates.alpha=0.2"])))
     assert [step.inputs["prior_uses_of_test_set"] for step in again.log if step.stage == "judge"] == [1]
+
+
+def test_a_base_model_answers_a_benchmark_once_for_all_experiments(tmp_path: Path) -> None:
+    spec, world = make_workspace(tmp_path), FakeWorld(by_rank)
+    world.reach(fake_setup(load_experiment(spec)))
+    swap(tmp_path, "experiments/first.yaml", "task: qa", "task: mood")
+    swap(
+        tmp_path,
+        "experiments/first.yaml",
+        "    exact_match: {floor: 0.2}\n  rouge: {floor: 0.1}",
+        "    accuracy: {floor: 0.2}",
+    )
+    before = len(world.log)
+    world.metrics = ("accuracy", "macro_f1")
+    world.reach(fake_setup(load_experiment(spec)))
+    again = [step for step in world.log[before:] if step.stage == "forgetting"]
+    assert len(again) == 1
+    assert "adapter" in again[0].needs, "only the new adapter is measured"
