@@ -1,7 +1,8 @@
 """Turn every use of test items into a line of a hash-chained file, written before the first test answer is scored.
 
 An opening that is repeated or resumed is one use; another one that shares an item with it is a further one. A cut-off
-end leaves the chain whole, so there are witnesses: an opening that only they still show counts like any other.
+end and a file written anew leave a chain that is whole, so there are witnesses: an opening that only they show counts
+like any other, and where a line and a witness differ the stricter of the two holds.
 """
 
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.chain import Stamp, appended, stamp, verified
-from harness.likeness import read_fingerprints
+from harness.likeness import Marks, marks_of, read_marks
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Opening:
     """As the spec asks."""
 
     @property
-    def items(self) -> tuple[str, ...]:
-        """Fingerprints of the test items, in their order."""
-        return read_fingerprints(Path(self.testset))
+    def items(self) -> tuple[Marks, ...]:
+        """Marks of the test items, in their order."""
+        return read_marks(Path(self.testset))
 
 
 class Terms(NamedTuple):
@@ -58,10 +59,12 @@ class Use(NamedTuple):
     """UTC, ISO 8601; empty where unknown."""
     experiment: str
     """Empty where unknown."""
-    items: frozenset[str]
-    """Fingerprints."""
+    items: int
+    """How many."""
+    marks: frozenset[str]
+    """Of all its items."""
     prior_uses: int | None
-    """As settled when it was opened; None where unknown."""
+    """As settled when it was opened; None where that is not known for sure, as a report is easily edited."""
     planned_looks: int
     """As it declared, or as held."""
     alpha: float
@@ -70,6 +73,10 @@ class Use(NamedTuple):
     """Its place in the ledger; None if only a witness shows it."""
     source: str
     """Hash of its line, or the witness."""
+    at_least: int = 0
+    """Uses before it that a report speaks of: more may have been, fewer not."""
+    saw: str = ""
+    """Hash of the line that a witness saw; empty where it saw none."""
 
 
 Witnesses = Callable[[frozenset[str]], tuple[Use, ...]]
@@ -93,10 +100,24 @@ class Ledger:
         return _lines(self.path, stamp(self.path))
 
     def lost(self) -> list[Use]:
-        """Openings that only a witness still shows; of several witnesses of one, the first."""
+        """Openings that only witnesses still show; of several witnesses of one, the strictest counts."""
         listed = frozenset(use.opening for use in self.lines())
-        shown = {use.opening: use for use in reversed(self.witnesses(listed))}
-        return sorted((use for use in shown.values() if use.opening not in listed), key=lambda use: use.at)
+        shown = self.witnesses(listed)
+        first = {use.opening: use for use in reversed(shown) if use.opening not in listed}
+        return sorted((_strictest(use, shown) for use in first.values()), key=lambda use: use.at)
+
+    def rewritten(self) -> list[Use]:
+        """Witnesses that saw another line of an opening than the one that is listed."""
+        hashes = {use.opening: use.source for use in self.lines()}
+        return [
+            use for use in self.witnesses(frozenset(hashes)) if use.saw not in ("", hashes.get(use.opening, use.saw))
+        ]
+
+    def uses(self) -> list[Use]:
+        """Every opening, the lost ones first."""
+        lines = self.lines()
+        shown = self.witnesses(frozenset(use.opening for use in lines))
+        return [*self.lost(), *(_strictest(use, shown) for use in lines)]
 
     def terms(self, opening: Opening) -> Terms:
         """What holds for this opening: as settled when it was opened, or as it would be now."""
@@ -106,8 +127,8 @@ class Ledger:
         known = [*earlier, *([mine] if mine else [])]
         return Terms(
             # A witness can only add: what it remembers of this opening never makes its items fresh again.
-            prior_uses=max(len(earlier), (mine and mine.prior_uses) or 0),
-            planned_looks=min((use.planned_looks for use in known), default=opening.planned_looks),
+            prior_uses=max(len(earlier), _remembered(mine), *(_counting(use, opening, mine) for use in earlier)),
+            planned_looks=min((_declared(use) for use in known), default=opening.planned_looks),
             alpha=min([opening.alpha, *(use.alpha for use in known)]),
         )
 
@@ -121,7 +142,7 @@ class Ledger:
             "experiment": opening.experiment,
             "opening": opening.id,
             "test": opening.test,
-            "items": list(opening.items),
+            "items": [list(marks) for marks in opening.items],
         }
         appended(self.path, {**fields, **self.terms(opening)._asdict()})
 
@@ -132,11 +153,11 @@ class Ledger:
             return {}
         where = {"line": mine.line, "hash": mine.source if mine.line else ""}
         fields = {"opening": mine.opening, "at": mine.at, "experiment": opening.experiment}
-        return {**fields, **self.terms(opening)._asdict(), **where, "items": list(opening.items)}
+        return {**fields, **self.terms(opening)._asdict(), **where, "items": [list(marks) for marks in opening.items]}
 
     def notes(self, opening: Opening) -> list[str]:
         """What a reader of the verdict should know about other uses of its items, a sentence each."""
-        terms, lost = self.terms(opening), [use for use in self._sharing(opening) if use.line is None]
+        terms, shared = self.terms(opening), self.sharing(opening)
         notes = [_shared_sentence(use, opening) for use in self._earlier(opening)]
         if terms.planned_looks != opening.planned_looks:
             notes.append(
@@ -145,20 +166,63 @@ class Ledger:
             )
         if terms.alpha != opening.alpha:
             notes.append(f"gates.alpha is {opening.alpha:g}, but an earlier use declared {terms.alpha:g}; that holds.")
-        return [*notes, *([lost_sentence(lost)] if lost else [])]
+        lost = [use for use in shared if use.line is None]
+        openings = {use.opening for use in shared}
+        other = [use for use in self.rewritten() if use.opening in openings]
+        return [*notes, *([lost_sentence(lost)] if lost else []), *([rewritten_sentence(other)] if other else [])]
 
-    def _sharing(self, opening: Opening) -> list[Use]:
+    def sharing(self, opening: Opening) -> list[Use]:
         """Every use of any of its items, itself included."""
-        items = frozenset(opening.items)
-        return [use for use in (*self.lost(), *self.lines()) if not items.isdisjoint(use.items)]
+        marks = _marks(opening)
+        return [use for use in self.uses() if not marks.isdisjoint(use.marks)]
 
     def _find(self, opening: Opening) -> Use | None:
-        return next((use for use in (*self.lost(), *self.lines()) if use.opening == opening.id), None)
+        return next((use for use in self.uses() if use.opening == opening.id), None)
 
     def _earlier(self, opening: Opening) -> list[Use]:
         """Other openings that share an item and came before it."""
         mine = self._find(opening)
-        return [use for use in self._sharing(opening) if use.opening != opening.id and _came_before(use, mine)]
+        return [use for use in self.sharing(opening) if use.opening != opening.id and _came_before(use, mine)]
+
+
+def _strictest(use: Use, shown: tuple[Use, ...]) -> Use:
+    """A use with what its witnesses add: items, earlier uses, fewer looks, a smaller level."""
+    same = [other for other in shown if other.opening == use.opening]
+    if not same:
+        return use
+    prior = [each.prior_uses for each in (use, *same) if each.prior_uses is not None]
+    at_least = max(each.at_least for each in (use, *same))
+    return use._replace(
+        items=max(each.items for each in (use, *same)),
+        marks=use.marks.union(*(each.marks for each in same)),
+        prior_uses=max(*prior, at_least) if prior else None,
+        planned_looks=min(each.planned_looks for each in (use, *same)),
+        alpha=min(each.alpha for each in (use, *same)),
+        at_least=at_least,
+    )
+
+
+def _remembered(use: Use | None) -> int:
+    """Uses before it that something knows of."""
+    return 0 if use is None else max(use.prior_uses or 0, use.at_least)
+
+
+def _counting(use: Use, opening: Opening, mine: Use | None) -> int:
+    """An earlier use and those before it that shared its items, where this opening has all of these or a line is lost.
+
+    One less where the opening was there before: then it may be among those before the other.
+    """
+    whole = use.line is None or use.marks <= _marks(opening)
+    return max(1, _remembered(use) + (mine is None)) if whole else 1
+
+
+def _declared(use: Use) -> int:
+    """Looks that a use leaves to others; a report alone is easily edited, so it leaves none."""
+    return 1 if use.prior_uses is None else use.planned_looks
+
+
+def _marks(opening: Opening) -> frozenset[str]:
+    return frozenset(mark for item in opening.items for mark in item)
 
 
 def lost_sentence(lost: list[Use]) -> str:
@@ -169,8 +233,15 @@ def lost_sentence(lost: list[Use]) -> str:
     return f"{len(lost)} openings are missing from the ledger; {shown} still show them, so each counts as a use."
 
 
+def rewritten_sentence(other: list[Use]) -> str:
+    """That a line is not the one that was there when a report was written."""
+    shown = " and ".join(dict.fromkeys(use.source for use in other))
+    saw = "saw another line" if len(other) == 1 else "saw other lines"
+    return f"The ledger was lost or written anew: {shown} {saw} of the same opening; the stricter of the two holds."
+
+
 def _shared_sentence(use: Use, opening: Opening) -> str:
-    shared, who = len(use.items & frozenset(opening.items)), use.experiment or "an experiment"
+    shared, who = sum(not use.marks.isdisjoint(marks) for marks in opening.items), use.experiment or "an experiment"
     when = f" on {use.at[:10]}" if use.at else ""
     return f"{shared} of the {len(opening.items)} test items were used before, by {who}{when} ({use.opening})."
 
@@ -188,6 +259,12 @@ def _came_before(use: Use, mine: Use | None) -> bool:
 def _lines(path: Path, stamp: Stamp | None) -> tuple[Use, ...]:
     names = ("opening", "at", "experiment", "prior_uses", "planned_looks", "alpha", "line")
     return tuple(
-        Use(items=frozenset(row["items"]), source=row["hash"], **{name: row[name] for name in names})
+        Use(**counted(row["items"]), source=row["hash"], **{name: row[name] for name in names})
         for row in verified(path)
     )
+
+
+def counted(items: Any) -> dict[str, Any]:
+    """`items` and `marks` of a use, from the list that a line or a report holds."""
+    found = marks_of(items)
+    return {"items": len(found), "marks": frozenset(mark for marks in found for mark in marks)}

@@ -4,12 +4,14 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
 FINGERPRINTS = "fingerprints.json"
-"""File beside a sealed test set: one fingerprint an item, in the items' order."""
+"""File beside a sealed test set: the marks of every item, in the items' order."""
+Marks = tuple[str, ...]
+"""Fingerprints of one item; two items that share any of them are one."""
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)([\W_]+)(?=\d)")
 
 
@@ -31,15 +33,20 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(normalised(text).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def write_fingerprints(folder: Path, texts: Iterable[str]) -> None:
-    """fingerprints.json in `folder`: a list, one fingerprint a text."""
-    (folder / FINGERPRINTS).write_text(json.dumps([fingerprint(text) for text in texts]), "utf-8")
+def write_marks(folder: Path, items: Iterable[Sequence[str]]) -> None:
+    """fingerprints.json in `folder`: a list of fingerprints an item."""
+    (folder / FINGERPRINTS).write_text(json.dumps([list(item) for item in items]), "utf-8")
 
 
 @cache
-def read_fingerprints(folder: Path) -> tuple[str, ...]:
-    """The fingerprints in a finished artifact's folder, which never changes."""
-    return tuple(json.loads((folder / FINGERPRINTS).read_text("utf-8")))
+def read_marks(folder: Path) -> tuple[Marks, ...]:
+    """The marks in a finished artifact's folder, which never changes."""
+    return marks_of(json.loads((folder / FINGERPRINTS).read_text("utf-8")))
+
+
+def marks_of(items: Sequence[str | Sequence[str]]) -> tuple[Marks, ...]:
+    """Marks as they stand in a file; where an item had a single one, it may stand there bare."""
+    return tuple((item,) if isinstance(item, str) else tuple(map(str, item)) for item in items)
 
 
 @cache

@@ -24,6 +24,11 @@ class PromptConfig(Record):
     """Seed of the choice of shots."""
 
 
+def placeholders(template: str) -> list[str]:
+    """The names in braces, in their order."""
+    return re.findall(r"\{(\w+)\}", template)
+
+
 def filled(template: str, values: Mapping[str, Any]) -> str:
     """Replace `{name}` once for every known name; braces in the values stay as they are."""
     return re.sub(r"\{(\w+)\}", lambda m: str(values[m[1]]) if m[1] in values else m[0], template)

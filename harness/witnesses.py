@@ -1,13 +1,14 @@
 """Turn what the store and the written reports still show into uses of test items: the witnesses of the ledger."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from harness.errors import StoreError
-from harness.ledger import Use
-from harness.likeness import FINGERPRINTS, read_fingerprints
+from harness.ledger import Use, counted
+from harness.likeness import FINGERPRINTS, read_marks
 from harness.store import Artifact, Store
 
 STORE = "the store"
@@ -20,13 +21,16 @@ def store_uses(store: Store, *, listed: frozenset[str]) -> Iterator[Use]:
     openings with the same champion, so those of an opening that is `listed` or judged say nothing about another.
     """
     artifacts = {artifact.key: artifact for artifact in store.every()}
-    judged = {found.needs["lock"]: found for found in artifacts.values() if "lock" in found.needs}
+    judged: dict[str, list[Artifact]] = defaultdict(list)
+    for found in artifacts.values():
+        if found.stage == "judge" and "lock" in found.needs:
+            judged[found.needs["lock"]].append(found)
     locks = [artifact for artifact in artifacts.values() if artifact.stage == "lock"]
     accounted = {key for lock in locks if lock.key in listed or lock.key in judged for key in _scores(lock)}
     for lock in locks:
         scored = any(key in artifacts and key not in accounted for key in _scores(lock))
         if lock.key in judged or scored:
-            yield from _use(lock, judged=judged.get(lock.key), store=store)
+            yield from _use(lock, judged=judged.get(lock.key, []), store=store)
 
 
 def report_uses(paths: Iterable[Path]) -> Iterator[Use]:
@@ -37,21 +41,27 @@ def report_uses(paths: Iterable[Path]) -> Iterator[Use]:
     """
     for path in paths:
         entry = _entry(path)
-        opening, items = entry.get("opening"), entry.get("items")
+        opening, items, alpha = entry.get("opening"), entry.get("items"), entry.get("alpha")
         if isinstance(opening, str) and isinstance(items, list):
-            looks, alpha = entry.get("planned_looks"), entry.get("alpha")
             yield Use(
                 opening=opening,
                 at=str(entry.get("at", "")),
                 experiment=str(entry.get("experiment", path.parent.name)),
-                items=frozenset(map(str, items)),
+                **counted(items),
                 # A report is easily edited: it can show that items were used, not that they were fresh.
                 prior_uses=None,
-                planned_looks=looks if isinstance(looks, int) else 1,
-                alpha=alpha if isinstance(alpha, float) else 1.0,
+                planned_looks=_whole(entry.get("planned_looks"), least=1),
+                alpha=alpha if isinstance(alpha, float) and 0 < alpha < 1 else 1.0,
                 line=None,
                 source="/".join(path.parts[-3:]),
+                at_least=_whole(entry.get("prior_uses"), least=0),
+                saw=str(entry.get("hash", "")),
             )
+
+
+def _whole(value: Any, *, least: int) -> int:
+    """A number as a report should hold it; anything else is the least there can be."""
+    return value if type(value) is int and value >= least else least
 
 
 def _scores(lock: Artifact) -> list[str]:
@@ -59,20 +69,21 @@ def _scores(lock: Artifact) -> list[str]:
     return [key for key in lock.inputs.get("rests_on", {}).values() if key.startswith("score-")]
 
 
-def _use(lock: Artifact, *, judged: Artifact | None, store: Store) -> Iterator[Use]:
-    """Nothing where the test set is gone, or was sealed by a version without fingerprints."""
-    testset = store.find(lock.needs["testset"])
-    if testset is None or FINGERPRINTS not in testset.files:
+def _use(lock: Artifact, *, judged: list[Artifact], store: Store) -> Iterator[Use]:
+    """Nothing where neither the lock nor a test set that is still there knows the items."""
+    places = (lock, store.find(lock.needs["testset"]))
+    holder = next((place for place in places if place is not None and FINGERPRINTS in place.files), None)
+    if holder is None:
         return
-    last = judged or lock
+    terms = [artifact.inputs for artifact in (judged or [lock])]
     yield Use(
         opening=lock.key,
-        at=str(last.provenance.get("at", "")),
+        at=max(str(artifact.provenance.get("at", "")) for artifact in (judged or [lock])),
         experiment="",
-        items=frozenset(read_fingerprints(testset.path)),
-        prior_uses=judged.inputs["prior_uses_of_test_set"] if judged else None,
-        planned_looks=last.inputs["planned_looks"],
-        alpha=last.inputs["alpha"],
+        **counted(read_marks(holder.path)),
+        prior_uses=max(inputs["prior_uses_of_test_set"] for inputs in terms) if judged else None,
+        planned_looks=min(inputs["planned_looks"] for inputs in terms),
+        alpha=min(inputs["alpha"] for inputs in terms),
         line=None,
         source=STORE,
     )

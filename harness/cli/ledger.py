@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.cli.consoles import out, print_json, say
-from harness.ledger import Use, lost_sentence
+from harness.ledger import Use, lost_sentence, rewritten_sentence
 from harness.prepare import sound_ledger
 from harness.report.text import one_line
 
@@ -15,9 +15,10 @@ from harness.report.text import one_line
 def ledger_command(*, json: bool) -> int:
     """Every use of test items in this workspace, in the ledger's order; a broken chain is an error."""
     ledger = sound_ledger(Path.cwd())
-    lines, lost = ledger.lines(), ledger.lost()
+    lines, lost, other = ledger.lines(), ledger.lost(), ledger.rewritten()
     if json:
-        print_json({"lines": [_row(use) for use in lines], "missing": [_row(use) for use in lost]})
+        groups = {"lines": lines, "missing": lost, "contradicted_by": other}
+        print_json({name: [_row(use) for use in uses] for name, uses in groups.items()})
         return 0
     if not lines and not lost:
         say("no test item was used here yet; the first verdict of `harness run` opens the ledger")
@@ -28,6 +29,8 @@ def ledger_command(*, json: bool) -> int:
     out.print(table)
     if lost:
         out.print(lost_sentence(lost), markup=False, soft_wrap=True)
+    if other:
+        out.print(rewritten_sentence(other), markup=False, soft_wrap=True)
     out.print(f"The chain of {len(lines)} line{'' if len(lines) == 1 else 's'} is intact.", markup=False)
     return 0
 
@@ -35,10 +38,11 @@ def ledger_command(*, json: bool) -> int:
 def _row(use: Use) -> dict[str, Any]:
     """One use for a machine; `use` is its number among the uses of its items, null where unknown."""
     number = None if use.prior_uses is None else use.prior_uses + 1
-    return {**use._asdict(), "items": len(use.items), "use": number}
+    shown = ("opening", "at", "experiment", "items", "prior_uses", "planned_looks", "alpha", "line", "source")
+    return {**{name: getattr(use, name) for name in shown}, "use": number}
 
 
 def _cells(use: Use) -> tuple[str, ...]:
     when, number = use.at.replace("T", " ")[:16], _row(use)["use"]
     known = [str(use.line or "–"), when or "–", use.experiment or "–", "?" if number is None else str(number)]
-    return (*known, str(len(use.items)), str(use.planned_looks), use.opening)
+    return (*known, str(use.items), str(use.planned_looks), use.opening)

@@ -28,7 +28,7 @@ NO_TRIAL = "Every trial of the search failed, so there is no fine-tuned model to
 
 def build(setup: Setup, *, finished: Plan, store: Store) -> Report:
     """The report of a plan that reached its verdict; between planned looks it shows the verdict alone."""
-    if left := looks_left(finished):
+    if left := looks_left(finished, ledger=setup.ledger):
         assert finished.judgement is not None
         hidden = _document(setup, finished=without_test_scores(finished), store=store)
         return with_verdict_alone(hidden, verdict=finished.judgement.summary["verdict"], left=left)
@@ -56,7 +56,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         model_fingerprint=setup.model.fingerprint,
         method=experiment.search.method,
         metric=setup.metric,
-        alpha=experiment.gates.alpha,
+        alpha=_level(setup, finished),
         champion=finished.champions.get("tuned"),
         best_prompt=best.arm.name,
         conditions=checked.conditions(judged),
@@ -76,6 +76,12 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         provenance=_provenance(setup, finished, store=store),
         timing=_timing(finished, store=store),
     )
+
+
+def _level(setup: Setup, finished: Plan) -> float:
+    """How often FINE_TUNE may be wrong: an earlier use of the test items may have declared less than the spec."""
+    opening = opening_in(finished)
+    return setup.ledger.terms(opening).alpha if opening else setup.resolved.experiment.gates.alpha
 
 
 def _tested(finished: Plan) -> list[ScoredArm]:

@@ -2,16 +2,20 @@
 
 from dataclasses import replace
 
+from harness.ledger import Ledger
 from harness.plan import Plan
+from harness.plan.certify import opening_in
 from harness.report.document import Report
 
 
-def looks_left(finished: Plan) -> int:
-    """Planned verdicts on these test items that are still to come."""
-    if finished.judgement is None:
+def looks_left(finished: Plan, *, ledger: Ledger) -> int:
+    """Planned verdicts on these test items that are still to come; an early look's report opens after the last one."""
+    opening = opening_in(finished)
+    if finished.judgement is None or opening is None:
         return 0
     inputs = finished.judgement.inputs
-    return max(0, int(inputs["planned_looks"]) - int(inputs["prior_uses_of_test_set"]) - 1)
+    taken = max(int(inputs["prior_uses_of_test_set"]) + 1, len(ledger.sharing(opening)))
+    return max(0, int(inputs["planned_looks"]) - taken)
 
 
 def without_test_scores(finished: Plan) -> Plan:

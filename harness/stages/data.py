@@ -8,10 +8,11 @@ from harness.adapters.tables import source_rows
 from harness.canonical import file_digest
 from harness.errors import UserError
 from harness.jsonl import read_lines, write_lines
-from harness.likeness import normalised, write_fingerprints
+from harness.likeness import normalised, write_marks
 from harness.records import Example, Split
 from harness.specs import DataSpec
 from harness.stages import Job
+from harness.stages.rows import Rows, marks
 from harness.stages.splitting import split_examples
 
 SHOWN = 100
@@ -22,7 +23,8 @@ SELECTING: tuple[Split, ...] = ("train", "validation")
 
 def write_selection(job: Job) -> dict[str, Any]:
     """train.jsonl and validation.jsonl; holds no test item, so nothing that selects can see one."""
-    splits, dropped = _splits(job)
+    spec, rows = _spec_and_rows(job)
+    splits, dropped = _split(job, spec=spec, rows=rows)
     for name in SELECTING:
         write_lines(job.out / f"{name}.jsonl", splits[name])
     labels = sorted({example.reference for example in splits["train"]})
@@ -40,10 +42,10 @@ def write_selection(job: Job) -> dict[str, Any]:
 
 def write_testset(job: Job) -> dict[str, Any]:
     """test.jsonl; leaked.jsonl, the items that training or selection has seen; exact copies between any two splits."""
-    splits, _ = _splits(job)
-    test = splits["test"]
+    spec, rows = _spec_and_rows(job)
+    test = _split(job, spec=spec, rows=rows)[0]["test"]
     write_lines(job.out / "test.jsonl", test)
-    write_fingerprints(job.out, (item.input for item in test))
+    write_marks(job.out, marks([(item.id, item.input) for item in test], rows=rows, template=spec.input))
     selection: dict[str, list[Example]] = {
         name: read_lines(job.needs["data"] / f"{name}.jsonl", model=Example) for name in SELECTING
     }
@@ -105,9 +107,12 @@ def exact_duplicates(splits: dict[str, list[Example]]) -> list[dict[str, str]]:
     return pairs
 
 
-def _splits(job: Job) -> tuple[dict[Split, list[Example]], int]:
+def _spec_and_rows(job: Job) -> tuple[DataSpec, Rows]:
     spec = DataSpec.model_validate(job.inputs["data"])
-    rows = source_rows(spec, path=job.local.get("path"))
+    return spec, source_rows(spec, path=job.local.get("path"))
+
+
+def _split(job: Job, *, spec: DataSpec, rows: Rows) -> tuple[dict[Split, list[Example]], int]:
     return split_examples(rows, spec=spec, labels=job.inputs.get("labels"), slices=job.inputs.get("slices", []))
 
 

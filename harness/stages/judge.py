@@ -1,9 +1,11 @@
 """Turn per-item test scores into a judgement; write down beforehand what will be judged."""
 
 import json
+from shutil import copyfile
 from typing import Any
 
 from harness.judging import Judgement
+from harness.likeness import FINGERPRINTS
 from harness.stages import Job
 from harness.stages.asked import Asked, Scored, asked, scored
 from harness.wording import p_value
@@ -18,7 +20,8 @@ SETTLED = {"pass": "is proven", "fail": "is ruled out", "unresolved": "is neithe
 
 
 def write_lock(job: Job) -> dict[str, Any]:
-    """lock.json: test items' hash, level, gates and champions, fixed before any test answer exists."""
+    """lock.json: test items' hash, level, gates and champions, fixed before any test answer exists; and their marks."""
+    copyfile(job.needs["testset"] / FINGERPRINTS, job.out / FINGERPRINTS)
     (job.out / "lock.json").write_text(json.dumps(job.inputs, indent=1, sort_keys=True), "utf-8")
     return {}
 

@@ -1,25 +1,22 @@
-"""Turn rows into examples in three splits that share no source and no exact copy."""
+"""Turn rows into examples in three splits that share no source and no copy of a text."""
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from harness.errors import UserError
+from harness.likeness import normalised
 from harness.metrics.answers import plain
-from harness.prompts import filled
+from harness.prompts import filled, placeholders
 from harness.records import Example, Split
 from harness.specs import DataSpec
+from harness.stages.rows import Row, Rows, identified
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
 """Shares of a data set that comes without splits of its own."""
 CARVED = 0.15
 """Share of a training split that becomes validation where there is none."""
-
-Rows = dict[str, list[dict[str, Any]]]
-"""Rows by the name of the split they came with; `all` where they came with none."""
 
 
 def split_examples(
@@ -31,8 +28,8 @@ def split_examples(
     """
     pools: dict[str, list[Example]] = {}
     dropped = 0
-    for name, pool in rows.items():
-        made = [_example(row, place=f"{name}:{number}", spec=spec, slices=slices) for number, row in enumerate(pool)]
+    for name, pool in identified(rows).items():
+        made = [_example(row, name=row_id, spec=spec, slices=slices) for row_id, row in pool]
         pools[name] = [example for example in made if example is not None]
         dropped += len(made) - len(pools[name])
     splits = _native(pools, spec=spec) if "all" not in pools else _divided(pools["all"], spec=spec)
@@ -47,25 +44,41 @@ def split_examples(
     return {name: [_labelled(example, labels=labels) for example in splits[name]] for name in SPLITS}, dropped
 
 
-def _example(row: dict[str, Any], *, place: str, spec: DataSpec, slices: Sequence[str]) -> Example | None:
-    if absent_slices := [column for column in slices if column not in row]:
-        raise _no_column(absent_slices[0], row, field="gates.slices")
-    for field in ("reference", "group"):
-        column = getattr(spec, field)
-        if column is not None and column not in row:
-            raise _no_column(column, row, field=f"data.{field}")
-    if unknown := [name for name in re.findall(r"\{(\w+)\}", spec.input) if name not in row]:
-        raise _no_column(unknown[0], row, field="data.input")
-    text = _clean(filled(spec.input, row))
-    answer = row[spec.reference]
-    absent = any(row[name] is None for name in re.findall(r"\{(\w+)\}", spec.input))
-    if absent or answer is None or not _clean(str(answer)) or not text:
+def _example(row: Row, *, name: str, spec: DataSpec, slices: Sequence[str]) -> Example | None:
+    """What the model reads and should answer; None where a row lacks either."""
+    _check_columns(row, spec=spec, slices=slices)
+    text, answer = _clean(filled(spec.input, row)), _clean(str(row[spec.reference]))
+    absent = any(row[column] is None for column in (spec.reference, *placeholders(spec.input)))
+    if absent or not answer or not text:
         return None
-    reference = spec.rename.get(_clean(str(answer)), _clean(str(answer)))
-    group = f"group:{row[spec.group]}" if spec.group else f"text:{text}"
-    identity = hashlib.sha256(f"{place}\0{text}\0{reference}".encode()).hexdigest()[:12]
-    values = {column: _clean(str(row[column])) for column in slices if row[column] is not None}
-    return Example(id=identity, split="train", group=_short(group), input=text, reference=reference, slices=values)
+    return Example(
+        id=name,
+        split="train",
+        group=_short(_source(row, text=text, spec=spec)),
+        input=text,
+        reference=spec.rename.get(answer, answer),
+        slices={column: _clean(str(row[column])) for column in slices if row[column] is not None},
+    )
+
+
+def _source(row: Row, *, text: str, spec: DataSpec) -> str:
+    """What a row comes from; without a column that says so, texts that are alike come from one place."""
+    if spec.group is None:
+        return f"text:{normalised(text)}"
+    if row[spec.group] is None or not str(row[spec.group]).strip():
+        what = f"a row has no {spec.group!r}: {text[:60]!r}"
+        raise UserError(what, where="data.group", fix="say where every row comes from, or leave data.group out")
+    return f"group:{row[spec.group]}"
+
+
+def _check_columns(row: Row, *, spec: DataSpec, slices: Sequence[str]) -> None:
+    asked = [(column, "gates.slices") for column in slices] + [(spec.reference, "data.reference")]
+    asked += [(spec.group, "data.group")] if spec.group is not None else []
+    asked += [(column, "data.input") for column in placeholders(spec.input)]
+    for column, field in asked:
+        if column not in row:
+            what = f"data has no column {column!r}; it has {', '.join(map(repr, row))}"
+            raise UserError(what, where=field, fix="name an existing column")
 
 
 def _without_shared_groups(splits: dict[Split, list[Example]]) -> tuple[dict[Split, list[Example]], int]:
@@ -90,11 +103,6 @@ def _labelled(example: Example, *, labels: Sequence[str] | None) -> Example:
             fix="add it to labels, or map it under data.rename",
         )
     return example.model_copy(update={"reference": same[0]})
-
-
-def _no_column(column: str, row: dict[str, Any], *, field: str) -> UserError:
-    what = f"data has no column {column!r}; it has {', '.join(map(repr, row))}"
-    return UserError(what, where=field, fix="name an existing column")
 
 
 def _divided(examples: Sequence[Example], *, spec: DataSpec) -> dict[Split, list[Example]]:
@@ -152,7 +160,9 @@ def _groups(examples: Sequence[Example], *, spec: DataSpec) -> list[list[Example
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in sorted(examples, key=lambda example: _short(f"{seed}:{example.id}")):
         groups[example.group].append(example)
-    order = sorted(groups, key=lambda name: _short(f"{seed}:{name}"))
+    # By a column, or by the rows of the group: what the template makes of them must not choose the test set.
+    ranks = {name: name if spec.group else min(example.id for example in groups[name]) for name in groups}
+    order = sorted(groups, key=lambda name: _short(f"{seed}:{ranks[name]}"))
     return [groups[name][: spec.splits.per_group] for name in order]
 
 

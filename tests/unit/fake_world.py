@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.canonical import digest
 from harness.ledger import Ledger, Opening
-from harness.likeness import FINGERPRINTS, write_fingerprints
+from harness.likeness import FINGERPRINTS, fingerprint, write_marks
 from harness.loading import Resolved
 from harness.plan import Goal, Plan, plan
 from harness.plan.setup import Benchmark, Setup, Source
@@ -96,18 +96,20 @@ class FakeWorld:
         self.done[step.key] = Artifact(
             key=step.key,
             stage=step.stage,
-            path=self._sealed() if step.stage == "testset" else Path("nowhere"),
+            path=self._sealed() if step.stage in ("testset", "lock") else Path("nowhere"),
             inputs=step.inputs,
             needs=step.needs,
-            files={"train": {"adapter_model.safetensors": self.weights}, "testset": {FINGERPRINTS: ""}}.get(
-                step.stage, {}
-            ),
+            files=self._files().get(step.stage, {}),
             summary={} if error else self._summary(step),
             status="failed" if error else "done",
             error=error,
             seconds=1.0,
             provenance={"at": f"2026-01-01T00:{len(self.log) // 60:02}:{len(self.log) % 60:02}Z"},
         )
+
+    def _files(self) -> dict[str, dict[str, str]]:
+        sealed = {FINGERPRINTS: ""}
+        return {"train": {"adapter_model.safetensors": self.weights}, "testset": sealed, "lock": sealed}
 
     def reach(self, setup: Setup, *, goal: Goal = "verdict", at_most: int = 10_000) -> Plan:
         """Plan and do, one step a time, until the goal is reached or `at_most` steps are done."""
@@ -134,7 +136,7 @@ class FakeWorld:
         """A test set's folder."""
         folder = SEALED / digest(self.questions)
         folder.mkdir(exist_ok=True)
-        write_fingerprints(folder, self.questions)
+        write_marks(folder, [[fingerprint(text)] for text in self.questions])
         return folder
 
     def _data(self, step: Step) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.canonical import digest
 from harness.ledger import Ledger, Opening
-from harness.likeness import write_fingerprints
+from harness.likeness import fingerprint, write_marks
 
 ITEMS = ("one", "two", "three")
 
@@ -14,7 +14,7 @@ def opening(ledger: Ledger, name: str, *, items: Iterable[str] = ITEMS, looks: i
     texts = list(items)
     folder = ledger.path.parent / digest(texts)
     folder.mkdir(exist_ok=True)
-    write_fingerprints(folder, texts)
+    write_marks(folder, [[fingerprint(text)] for text in texts])
     return Opening(f"lock-{name}", "first", digest(texts), str(folder), alpha, looks)
 
 

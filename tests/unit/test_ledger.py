@@ -26,7 +26,7 @@ def test_a_line_tells_what_was_opened(ledger: Ledger) -> None:
     opened(ledger, "a", "b")
     first, second = (json.loads(line) for line in ledger.path.read_text().splitlines())
     assert (first["line"], first["previous"], second["line"], second["previous"]) == (1, "", 2, first["hash"])
-    assert first["items"] == [fingerprint(text) for text in ITEMS]
+    assert first["items"] == [[fingerprint(text)] for text in ITEMS]
     assert (first["experiment"], first["opening"], first["test"]) == ("first", "lock-a", digest(list(ITEMS)))
     assert (first["alpha"], first["planned_looks"], first["prior_uses"], second["prior_uses"]) == (0.05, 1, 0, 1)
     assert first["hash"] == digest({name: value for name, value in first.items() if name != "hash"})

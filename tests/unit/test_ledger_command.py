@@ -9,7 +9,7 @@ import pytest
 from ledger_parts import ITEMS, opened, opening
 
 from harness.cli.main import status
-from harness.likeness import write_fingerprints
+from harness.likeness import fingerprint, write_marks
 from harness.prepare import sound_ledger
 from harness.steps import Step
 from harness.store import Store
@@ -22,7 +22,7 @@ def on_disk(root: Path) -> None:
     def keep(step: Step, *, items: Iterable[str] = ()) -> str:
         with store.workspace(step.key) as folder:
             if step.stage == "testset":
-                write_fingerprints(folder, items)
+                write_marks(folder, [[fingerprint(text)] for text in items])
             at = {"at": "2026-01-02T03:04:05Z"}
             return store.commit(step, path=folder, summary={}, seconds=0, provenance=at).key
 

@@ -6,7 +6,7 @@ import pytest
 from workspace import make_workspace
 
 from harness.jsonl import read_lines
-from harness.likeness import fingerprint, normalised, read_fingerprints, write_fingerprints
+from harness.likeness import fingerprint, normalised, read_marks, write_marks
 from harness.loading import load_experiment
 from harness.prepare import data_source
 from harness.records import Example
@@ -68,12 +68,12 @@ def test_half_a_character_has_a_fingerprint() -> None:
     assert len(fingerprint("\ud800")) == 16
 
 
-def test_fingerprints_keep_the_items_order(tmp_path: Path) -> None:
-    write_fingerprints(tmp_path, ["Second?", "first"])
-    assert read_fingerprints(tmp_path) == (fingerprint("second"), fingerprint("First!"))
+def test_marks_keep_the_items_order(tmp_path: Path) -> None:
+    write_marks(tmp_path, [[fingerprint("Second?"), "b"], ["c"]])
+    assert read_marks(tmp_path) == ((fingerprint("second"), "b"), ("c",))
 
 
-def test_a_sealed_test_set_has_the_fingerprints_of_its_items(tmp_path: Path) -> None:
+def test_a_sealed_test_set_knows_its_items_by_their_texts(tmp_path: Path) -> None:
     resolved = load_experiment(make_workspace(tmp_path))
     inputs = {"data": resolved.task.data.model_dump(mode="json")}
     local = {"path": data_source(resolved).path}
@@ -82,4 +82,4 @@ def test_a_sealed_test_set_has_the_fingerprints_of_its_items(tmp_path: Path) -> 
         folder.mkdir()
         stage(Job(inputs, needs, local, folder, progress=lambda done, total: None))
     items = read_lines(testset / "test.jsonl", model=Example)
-    assert read_fingerprints(testset) == tuple(fingerprint(item.input) for item in items) != ()
+    assert [marks[0] for marks in read_marks(testset)] == [fingerprint(item.input) for item in items] != []

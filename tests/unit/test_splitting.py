@@ -126,3 +126,30 @@ def test_examples_have_ids_of_their_own() -> None:
     splits, _ = split_examples({"all": [{"q": "same", "a": "same"}] * 30 + rows(60)}, spec=spec())
     every: list[Example] = [example for examples in splits.values() for example in examples]
     assert len({example.id for example in every}) == len(every)
+
+
+def test_near_copies_come_from_one_source() -> None:
+    spellings = ("Who was {}?", "who was {}", "WHO WAS {} ?", "Who  was {}…", "“Who was {}?”")
+    data = [{"q": text.format(f"person {i}x"), "a": "someone"} for i in range(40) for text in spellings]
+    splits, _ = split_examples({"all": data}, spec=spec(test=50))
+    assert len({example.group for example in splits["test"]}) == 10
+    assert not {e.group for e in splits["test"]} & {e.group for e in (*splits["train"], *splits["validation"])}
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  "])
+def test_a_row_of_unknown_source_is_named(nothing: str | None) -> None:
+    data = [{**row, "doc": "d" if i else nothing} for i, row in enumerate(rows(30))]
+    with pytest.raises(UserError, match=r"data\.group: a row has no 'doc': 'question 0'\. Fix: say where every row"):
+        split_examples({"all": data}, spec=DataSpec(source="x", input="{q}", reference="a", group="doc"))
+
+
+def test_large_sources_are_not_drawn_first() -> None:
+    """The test split holds small and large sources in their proportion, whatever the seed."""
+    data = [{"q": f"large {i // 9}x", "a": str(i)} for i in range(90)] + [
+        {"q": f"small {i}x", "a": "b"} for i in range(90)
+    ]
+    shares = []
+    for seed in range(60):
+        test = split_examples({"all": data}, spec=spec(test=60, seed=seed))[0]["test"]
+        shares.append(sum(example.input.startswith("large") for example in test) / len(test))
+    assert 0.42 < sum(shares) / len(shares) < 0.58
