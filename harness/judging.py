@@ -4,18 +4,36 @@ Light on purpose: no numpy or scipy here, so the command line reads and refuses 
 """
 
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from harness.judge_content import Arm, Metric, Problem, arm_problems, index_problems, label_key, length_problem
+from harness.judge_content import (
+    Arm,
+    Metric,
+    Problem,
+    arm_problems,
+    index_problems,
+    label_key,
+    length_problem,
+    named,
+    quoted,
+)
 
 Verdict = Literal["FINE_TUNE", "PROMPT", "INCONCLUSIVE"]
 Outcome = Literal["pass", "fail", "unresolved"]
 
 DEFAULT_MARGIN: dict[Metric, float] = {"binary": 0.02, "graded": 0.01, "macro_f1": 0.02}
 """The gain a fine-tune must exceed. Above 0 because validation picks slightly inferior prompt champions."""
+
+
+MOST_USES = 1_000_000
+"""Uses beyond any planned number are all the same, and a sentence should hold no number of thousands of digits."""
+
+
+def _countable(uses: int) -> int:
+    return min(uses, MOST_USES)
 
 
 class _Model(BaseModel):
@@ -47,8 +65,8 @@ class Slice(_Model):
 class JudgeRequest(_Model):
     """Per-item scores of a fine-tuned model and of the prompts it must beat."""
 
-    alpha: float = Field(default=0.05, gt=0, lt=1, allow_inf_nan=False)
-    """Accepted chance of saying FINE_TUNE wrongly."""
+    alpha: float = Field(default=0.05, ge=1e-6, lt=1, allow_inf_nan=False)
+    """Accepted chance of saying FINE_TUNE wrongly; below a millionth no resampling test could prove anything."""
     margin: float | None = Field(default=None, ge=0, lt=1, allow_inf_nan=False)
     """The gain a fine-tune must exceed; null takes .02, or .01 for graded scores."""
     metric: Metric
@@ -57,10 +75,13 @@ class JudgeRequest(_Model):
     """Whether the claim is about this adapter, or about the recipe over training seeds."""
     chosen_seed: int = Field(default=0, ge=0)
     """Index into `ft` of the adapter an `artifact` claim is about, as chosen on validation."""
-    planned_looks: int = Field(default=1, ge=1)
-    """Verdicts on these test items that were declared beforehand."""
-    prior_uses_of_test_set: int = Field(default=0, ge=0)
-    """How often these test items were already used for a verdict."""
+    planned_looks: int = Field(default=1, ge=1, le=100)
+    """Verdicts on these test items that were declared beforehand.
+
+    At most 100: the share of alpha that a hundredth look gets is far below what any test can show.
+    """
+    prior_uses_of_test_set: Annotated[int, Field(ge=0), AfterValidator(_countable)] = 0
+    """How often these test items were already used for a verdict; more than a million times count as a million."""
     ft: list[Arm]
     """One list per training seed: a score, or for macro_f1 a label, per item; null is no usable output."""
     baselines: dict[str, Arm]
@@ -147,6 +168,8 @@ class SliceFinding(_Model):
     """Whether a regression is proven: `p_holm` is at most the level of this look."""
     gate: bool
     """Whether a proven regression vetoes FINE_TUNE."""
+    withholds: bool
+    """Gated, and `p` itself is at most the level of this look: FINE_TUNE is withheld, proven or not."""
     test: str
     """Name of the test used; `refused` when none could be."""
     reason: str
@@ -176,17 +199,17 @@ def _problems(request: JudgeRequest) -> Iterator[Problem]:
         yield Problem("baselines", "there is nothing to beat", "give at least one prompt family's scores")
     if request.chosen_seed >= len(request.ft):
         fix = f"take an index from 0 to {len(request.ft) - 1}"
-        yield Problem("chosen_seed", f"{request.chosen_seed} is not an index into ft", fix)
+        yield Problem("chosen_seed", f"{quoted(request.chosen_seed)} is not an index into ft", fix)
     n = len(request.ft[0])
     yield from _truth_problems(request, n=n)
     known = None if request.metric != "macro_f1" else {label_key(label) for label in request.y or []}
     arms = [(f"ft[{i}]", arm) for i, arm in enumerate(request.ft)]
-    arms += [(f"baselines.{name}", arm) for name, arm in request.baselines.items()]
+    arms += [(f"baselines.{named(name)}", arm) for name, arm in request.baselines.items()]
     for field, arm in arms:
         yield from arm_problems(field, arm, n=n, metric=request.metric, known=known)
     yield from length_problem("clusters", request.clusters, n=n)
     for name, bench in request.forgetting.items():
-        yield from _forgetting_problems(f"forgetting.{name}", bench)
+        yield from _forgetting_problems(f"forgetting.{named(name)}", bench)
     yield from _slice_problems(request, n=n)
 
 
@@ -208,4 +231,4 @@ def _slice_problems(request: JudgeRequest, *, n: int) -> Iterator[Problem]:
     if request.slices and not request.baselines:
         yield Problem("slices", "there is no prompt family to compare with", "give baselines, or leave slices out")
     for name, part in request.slices.items():
-        yield from index_problems(f"slices.{name}.items", part.items, n=n)
+        yield from index_problems(f"slices.{named(name)}.items", part.items, n=n)

@@ -26,15 +26,25 @@ class _Test(NamedTuple):
 def slice_findings(requests: Sequence[JudgeRequest], *, alpha: float) -> list[SliceFinding]:
     """Every slice of every request against its prompt families, in that order; H0 each: `effect >= 0`.
 
-    Holm's correction over all of them together keeps the chance of any wrong regression within `alpha`.
+    Holm's correction over all of them that can be tested keeps the chance of any wrong regression within `alpha`. It
+    makes each harder to prove the more there are, so it alone must not let FINE_TUNE pass: a gated slice withholds
+    that by its own uncorrected p, which no further slice or family can change.
     """
     tests = [test for request in requests for test in _tests(request)]
-    if not tests:
-        return []
-    # Holm's strictest step asks for alpha / tests, so the tests must be able to reach that.
-    found = [compare(test.sample, margin=0.0, alpha=alpha / len(tests)) for test in tests]
-    corrected = _holm([each.p.p_fail for each in found], alpha=alpha)
+    found = [compare(test.sample, margin=0.0, alpha=alpha) for test in tests]
+    corrected = _corrected(tests, found, alpha=alpha)
     return [_finding(*each, alpha=alpha) for each in zip(tests, found, corrected, strict=True)]
+
+
+def _corrected(tests: list[_Test], found: list[Compared], *, alpha: float) -> list[float]:
+    """Holm's p of each; 1 where a test refused to answer, and then it costs the others nothing."""
+    places = [place for place, each in enumerate(found) if not each.refusal]
+    if not places:
+        return [1.0] * len(tests)
+    # Holm's strictest step asks for alpha / tests, so the tests must be able to reach that.
+    strict = [compare(tests[place].sample, margin=0.0, alpha=alpha / len(places)).p.p_fail for place in places]
+    known = dict(zip(places, _holm(strict, alpha=alpha), strict=True))
+    return [max(known[place], each.p.p_fail) if place in known else 1.0 for place, each in enumerate(found)]
 
 
 def _tests(request: JudgeRequest) -> list[_Test]:
@@ -54,7 +64,7 @@ def _holm(p: list[float], *, alpha: float) -> list[float]:
 
 
 def _finding(test: _Test, found: Compared, p_holm: float, *, alpha: float) -> SliceFinding:
-    regressed = p_holm <= alpha
+    regressed, withholds = p_holm <= alpha, test.gate and found.p.p_fail <= alpha
     return SliceFinding(
         slice=test.slice,
         against=test.against,
@@ -66,15 +76,19 @@ def _finding(test: _Test, found: Compared, p_holm: float, *, alpha: float) -> Sl
         p_holm=p_holm,
         regressed=regressed,
         gate=test.gate,
+        withholds=withholds,
         test=found.test,
-        reason=_sentence(test, found, p_holm=p_holm, regressed=regressed),
+        reason=_sentence(test, found, p_holm=p_holm, regressed=regressed, withholds=withholds),
     )
 
 
-def _sentence(test: _Test, found: Compared, *, p_holm: float, regressed: bool) -> str:
+def _sentence(test: _Test, found: Compared, *, p_holm: float, regressed: bool, withholds: bool) -> str:
     """The finding as a manager would say it."""
     size = f"{test.sample.items:,} item{'s' if test.sample.items != 1 else ''}"
     start = f"On {test.slice} ({size}) fine-tuning scores {gap(found.effect, against=test.against)}"
     if found.refusal:
         return f"{start}; a regression cannot be judged: {found.refusal}."
+    if withholds and not regressed:
+        corrected = f"not proven among all slices (Holm {p_value(p_holm)})"
+        return f"{start}; a regression is likely ({p_value(found.p.p_fail)}), though {corrected}."
     return f"{start}; {'a' if regressed else 'no'} regression is proven (Holm {p_value(p_holm)})."

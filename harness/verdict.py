@@ -53,10 +53,12 @@ def decide_jointly(requests: Sequence[JudgeRequest]) -> Judgement:
     claims = [claim for each in requests for claim in _claims(each, alpha=alpha)]
     conditions = [_condition(claim, alpha=alpha, count=len(claims)) for claim in claims]
     slices = slice_findings(requests, alpha=alpha)
-    vetoes = [found for found in slices if found.gate and found.regressed]
+    worse = [found for found in slices if found.withholds]
     spent = request.prior_uses_of_test_set >= request.planned_looks
-    verdict = _verdict(conditions, vetoed=bool(vetoes), spent=spent)
-    reasons = _reasons(verdict, conditions, vetoes=vetoes, alpha=alpha)
+    verdict = _verdict(conditions, worse=worse, spent=spent)
+    reasons = _reasons(verdict, conditions, worse=worse, alpha=alpha)
+    if verdict == "INCONCLUSIVE":
+        reasons.append(_open_sentence(request))
     if spent:
         reasons = ["test_set_spent", _spent_sentence(request), *reasons]
     return Judgement(verdict=verdict, reasons=reasons, conditions=conditions, alpha=alpha, slices=slices)
@@ -68,11 +70,11 @@ def look_alpha(request: JudgeRequest) -> float:
     return request.alpha / request.planned_looks * SPENDING_RATIO ** (1 - look)
 
 
-def _verdict(conditions: list[Condition], *, vetoed: bool, spent: bool) -> Verdict:
+def _verdict(conditions: list[Condition], *, worse: list[SliceFinding], spent: bool) -> Verdict:
     outcomes = {condition.outcome for condition in conditions}
-    if vetoed or "fail" in outcomes:
+    if "fail" in outcomes or any(found.regressed for found in worse):
         return "PROMPT"
-    return "FINE_TUNE" if outcomes == {"pass"} and not spent else "INCONCLUSIVE"
+    return "FINE_TUNE" if outcomes == {"pass"} and not worse and not spent else "INCONCLUSIVE"
 
 
 def _claims(request: JudgeRequest, *, alpha: float) -> list[_Claim]:
@@ -160,14 +162,18 @@ def _observed(claim: _Claim, found: Compared) -> str:
     return f"Fine-tuning scores {gap(found.effect, against=claim.subject)} ({claim.sample.items:,} items)"
 
 
-def _reasons(verdict: Verdict, conditions: list[Condition], *, vetoes: list[SliceFinding], alpha: float) -> list[str]:
+def _reasons(verdict: Verdict, conditions: list[Condition], *, worse: list[SliceFinding], alpha: float) -> list[str]:
     if verdict == "FINE_TUNE":
         return [f"All conditions are proven, each at level {alpha:.3g} ({len(conditions)} tested)."]
     wanted = "fail" if verdict == "PROMPT" else "unresolved"
     reasons = [f"{c.cond}: {c.reason}" for c in conditions if c.outcome == wanted]
-    if verdict == "PROMPT":
-        return reasons + [f"slice {found.slice}: {found.reason}" for found in vetoes]
-    return [*reasons, "Not settled, so keep prompting for now."]
+    reasons += [f"slice {found.slice}: {found.reason}" for found in worse if found.regressed or verdict != "PROMPT"]
+    return reasons
+
+
+def _open_sentence(request: JudgeRequest) -> str:
+    last = request.prior_uses_of_test_set + 1 >= request.planned_looks
+    return f"Not settled, so keep prompting for now{'; another try needs fresh test items' if last else ''}."
 
 
 def _spent_sentence(request: JudgeRequest) -> str:

@@ -27,6 +27,7 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
     return [
         *_ledger_warnings(setup, finished),
         *_judged_warnings(judged),
+        *_slice_warnings(finished, judged=judged),
         *_data_warnings(finished),
         *_answer_warnings(finished),
         *_trial_warnings(finished),
@@ -56,6 +57,25 @@ def _judged_warnings(judged: dict[str, Any] | None) -> list[str]:
             f"the verdict with them is {with_them}."
         )
     return found
+
+
+def _slice_warnings(finished: Plan, *, judged: dict[str, Any] | None) -> list[str]:
+    """Slices that nobody should take for guarded or looked at."""
+    if judged is None or finished.testset is None:
+        return []
+    refused = {row["slice"]: row["n"] for row in judged["slices"] if row["gate"] and row["test"] == "refused"}
+    found = [
+        f"Slice {name} ({n} items) is gated but has too few sources to be tested: nothing guards it."
+        for name, n in refused.items()
+    ]
+    tested = {row["slice"] for row in judged["slices"]}
+    small = [
+        f"{column}={value} ({n})"
+        for column, sizes in finished.testset.summary.get("slices", {}).items()
+        for value, n in sizes.items()
+        if f"{column}={value}" not in tested
+    ]
+    return [*found, *([f"Slices too small to be tested: {', '.join(small)}."] if small else [])]
 
 
 def _data_warnings(finished: Plan) -> list[str]:

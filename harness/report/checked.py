@@ -7,7 +7,7 @@ from harness.report.document import FormRow, GateCondition, LeakedCheck, SliceRo
 CLOCKED = "latency"
 """The gate whose numbers differ between two runs of one experiment; they live under `timing`."""
 _CONDITION = ("gate", "metric", "outcome", "effect", "margin", "low", "high", "n", "p_pass", "p_fail", "n_needed")
-_SLICE = ("slice", "against", "n", "effect", "low", "high", "p_holm", "regressed", "gate")
+_SLICE = ("slice", "against", "n", "effect", "low", "high", "p_holm", "regressed", "gate", "withholds")
 _FORM = ("form", "effect", "margin", "low", "high", "n", "p_pass", "outcome", "blocked", "changed", "sentence")
 
 
@@ -25,8 +25,11 @@ def clocked_conditions(judged: dict[str, Any] | None) -> list[dict[str, Any]]:
 def slices(judged: dict[str, Any] | None) -> list[SliceRow]:
     """Proven regressions first, then the largest losses."""
     rows = (judged or {"slices": []})["slices"]
-    found = [SliceRow(sentence=row["reason"], **{name: row[name] for name in _SLICE}) for row in rows]
-    return sorted(found, key=lambda row: (not row.regressed, row.effect, row.slice, row.against))
+    found = [
+        SliceRow(sentence=row["reason"], judged=row["test"] != "refused", **{name: row[name] for name in _SLICE})
+        for row in rows
+    ]
+    return sorted(found, key=lambda row: (not row.regressed, not row.withholds, row.effect, row.slice, row.against))
 
 
 def ships(judged: dict[str, Any] | None) -> list[FormRow]:

@@ -124,6 +124,10 @@ class SliceRow(Record):
     """A regression is proven."""
     gate: bool
     """Whether a proven regression vetoes."""
+    withholds: bool = False
+    """Gated, and likely worse before any correction: no FINE_TUNE, proven or not."""
+    judged: bool = True
+    """Whether it could be tested at all."""
     sentence: str
     """The same in words."""
 

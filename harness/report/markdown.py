@@ -81,17 +81,20 @@ def _condition_row(condition: GateCondition) -> list[str]:
 def _slices(report: Report) -> Iterator[str]:
     if report.slices:
         yield "## Parts of the test set"
-        yield "A regression is proven where p, corrected by Holm over all rows, is small; it vetoes where it is gated."
+        yield (
+            "A regression is proven where p, corrected by Holm over all rows, is small; on a gated slice it vetoes, "
+            "and a likely one is enough to withhold FINE_TUNE."
+        )
         heads = ["Slice", "Against", "Finding", "Effect", "90 % interval", "Items", "p (Holm)"]
         yield table(heads, map(_slice_row, report.slices), right=3)
 
 
 def _slice_row(row: SliceRow) -> list[str]:
-    finding = "**regressed**" if row.regressed else "no proven regression"
+    finding = views.slice_finding(row)
     return [
         inline(row.slice),
         inline(row.against),
-        f"{finding}{' (gated)' if row.gate else ''}",
+        f"**{finding}**" if row.regressed or row.withholds else finding,
         formats.signed(row.effect),
         _interval(row.low, row.high, sign=True),
         formats.count(row.n),

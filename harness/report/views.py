@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from harness.records import Trial
-from harness.report.document import Arm, Forgetting, GateCondition, LeakedCheck, Report
+from harness.report.document import Arm, Forgetting, GateCondition, LeakedCheck, Report, SliceRow
 
 Mark = Literal["pass", "fail", "unresolved"]
 
@@ -127,3 +127,14 @@ def leaked_sentence(leaked: LeakedCheck) -> str:
         else (f"{leaked.removed:,} test items that training or selection has seen are")
     )
     return f"{items} left out; with them the verdict is {leaked.verdict_with}."
+
+
+def slice_finding(row: SliceRow) -> str:
+    """What was found on a slice, and whether it can veto."""
+    if not row.judged:
+        found = "cannot be judged"
+    elif row.regressed:
+        found = "regressed"
+    else:
+        found = "likely regressed" if row.withholds else "no proven regression"
+    return f"{found}, gated" if row.gate else found

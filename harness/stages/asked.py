@@ -12,7 +12,7 @@ from harness.stages.ceilings import costs, parses
 
 Rows = list[dict[str, Any]]
 FEWEST_IN_SLICE = 20
-"""Smaller slices are not tested: nothing could be proven on them, and each test costs the others power."""
+"""Smaller slices are tested only where they are gated: little can be proven on them, and each costs the others power."""
 
 
 class Asked(NamedTuple):
@@ -129,13 +129,13 @@ def _kept_within(gate: dict[str, Any], *, rows: Scored, needs: dict[str, Path]) 
 
 
 def _slices(gates: list[dict[str, Any]], *, rows: Rows) -> dict[str, dict[str, Any]]:
-    """`column=value` to its items' places, for every value of every column that has enough of them."""
+    """`column=value` to its items' places, for every value of every gated column, and of others if it has enough."""
     found: dict[str, dict[str, Any]] = {}
     for gate in gates:
         column = gate["column"]
         for value in sorted({row["slices"][column] for row in rows if column in row["slices"]}):
             places = [place for place, row in enumerate(rows) if row["slices"].get(column) == value]
-            if len(places) >= FEWEST_IN_SLICE:
+            if gate["gate"] or len(places) >= FEWEST_IN_SLICE:
                 found[f"{column}={value}"] = {"items": places, "gate": gate["gate"]}
     return found
 

@@ -140,14 +140,17 @@ def test_a_regression_on_a_gated_slice_vetoes(tmp_path: Path, gate: bool, verdic
     assert [row["slice"] for row in found["slices"] if row["regressed"]] == ["topic=rare"]
 
 
-def test_tiny_slices_are_not_tested(tmp_path: Path) -> None:
+@pytest.mark.parametrize("gate", [True, False])
+def test_tiny_slices_are_tested_only_where_they_are_gated(tmp_path: Path, gate: bool) -> None:
+    """A gain overall, and every one of 19 items of a topic lost."""
     made = Bench(tmp_path)
-    rows = [row(i, 1.0, topic="tiny" if i < 5 else "common") for i in range(ITEMS)]
-    made.arm("tuned", rows)
-    made.arm("beats:zero_shot", rows)
+    topics = ["tiny" if i < 19 else "common" for i in range(ITEMS)]
+    made.arm("tuned", [row(i, float(t == "common"), topic=t) for i, t in enumerate(topics)])
+    made.arm("beats:zero_shot", [row(i, float(t == "tiny"), topic=t) for i, t in enumerate(topics)])
     made.answers(*["Rome."] * ITEMS)
-    found = made.judged(slices=[{"column": "topic", "gate": True}])
-    assert {row["slice"] for row in found["slices"]} == {"topic=common"}
+    found = made.judged(slices=[{"column": "topic", "gate": gate}])
+    regressed = [row["slice"] for row in found["slices"] if row["regressed"]]
+    assert (found["verdict"], regressed) == (("PROMPT", ["topic=tiny"]) if gate else ("FINE_TUNE", []))
 
 
 def test_a_form_that_loses_is_blocked_and_the_verdict_stays(bench: Bench) -> None:

@@ -160,6 +160,18 @@ def test_a_spent_test_set_never_says_fine_tune(seed, metric, planned, more):
     assert found.reasons[0] == "test_set_spent"
 
 
+def _nearly(seed: int, metric: str) -> dict[str, Any]:
+    """A clear gain, but for a few items of the gated slice, on which both families are always right."""
+    fields, rng = _fields(seed, metric, slices=True), np.random.default_rng(seed)
+    right = fields.get("y") or [1] * N
+    wrong = [(cell + 1) % 3 for cell in right] if metric == "macro_f1" else [0] * N
+    items = fields["slices"]["p"]["items"]
+    lost = set(items[: int(rng.integers(4, 9))])
+    family = [right[place] if place in items else wrong[place] for place in range(N)]
+    tuned = [wrong[place] if place in lost else right[place] for place in range(N)]
+    return {"ft": [tuned], "baselines": {"a": family, "b": family}}
+
+
 def _added(fields: dict[str, Any], *, what: str, rng: np.random.Generator) -> dict[str, Any]:
     """`fields` with one condition more."""
     if what == "family":
@@ -170,13 +182,16 @@ def _added(fields: dict[str, Any], *, what: str, rng: np.random.Generator) -> di
         return {"forgetting": {"piqa": {"ft": after, "base": before}}}
     if what == "floor":
         return {"floor": float(rng.uniform(0.01, 0.99))}
-    return {"slices": {"p": {"items": rng.permutation(N)[:30].tolist(), "gate": True}}}
+    if what == "item":
+        return {"slices": fields["slices"] | {"r": {"items": [int(rng.integers(N))], "gate": bool(rng.integers(2))}}}
+    more = {"items": rng.permutation(N)[:30].tolist(), "gate": bool(rng.integers(2))}
+    return {"slices": fields.get("slices", {}) | {"r": more}}
 
 
-@given(SEEDS, METRICS, st.sampled_from(["family", "benchmark", "floor", "slice"]), st.booleans())
-@settings(FEW, max_examples=32)
+@given(SEEDS, METRICS, st.sampled_from(["family", "benchmark", "floor", "slice", "item"]), st.booleans())
+@settings(FEW, max_examples=48)
 def test_one_condition_more_never_turns_a_verdict_into_fine_tune(seed, metric, what, winner):
-    fields = _winner(seed, metric) if winner else _fields(seed, metric)
+    fields = _fields(seed, metric, slices=True) | (_nearly(seed, metric) if winner else {})
     more = fields | _added(fields, what=what, rng=np.random.default_rng(seed + 1))
     before, after = (decide(JudgeRequest.model_validate(each)).verdict for each in (fields, more))
     assert after != "FINE_TUNE" or before == "FINE_TUNE"
