@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from scipy.stats import beta as beta_distribution  # type: ignore[import-untyped, unused-ignore]
 from scipy.stats import binom, norm
 
-from harness.stats.exact import tango_score
+from harness.stats.exact import ALPHA_PER_GAMMA, tango_score
 
 BETA = 0.2
 """Accepted chance of missing a true gain: 80 % power."""
+ROUNDING = 1e-12
+"""An effect this close to the margin may be the margin itself: .52 - .5 is a little more than .02."""
 KEPT_DISCORDANCE = 0.1
 """Share of the items on which a model and what was made of it disagree, where nothing was lost."""
 
@@ -130,13 +132,14 @@ def items_for(
 def items_needed(n: int, *, effect: float, margin: float, se: float, alpha: float, beta: float = BETA) -> int | None:
     """Items that would prove an effect as large as the one seen on `n` items, with probability 1 - beta.
 
-    `se` is the cluster-robust standard error at `n`. None when the effect is not above the margin: more
-    items are then not expected to help.
+    `se` is the cluster-robust standard error at `n`. None when the effect is not above the margin by more than
+    rounding: more items are then not expected to help.
     """
-    if effect <= margin:
+    if effect - margin <= ROUNDING:
         return None
-    if se == 0:  # Nothing varied: the bound of `exact.constant_p_values`, solved for n.
-        return max(math.ceil(math.log(alpha) / math.log((1 + margin) / (1 + effect))), n + 1)
+    if se == 0:  # Nothing varied: what the worst discordance leaves in the exact test, solved for n.
+        left = alpha * (1 - 1 / ALPHA_PER_GAMMA)
+        return max(math.ceil(math.log(left) / math.log((1 + margin) / (1 + effect))), n + 1)
     ratio = _quantiles(alpha, beta=beta) * se / (effect - margin)
     # The question is only asked of unresolved results, and those need at least one item more.
     return max(math.ceil(n * ratio**2), n + 1)
