@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from pydantic import SkipValidation
@@ -11,6 +12,22 @@ Cell = float | int | bool | str | None
 """One item's score, or for macro_f1 its label; None: no usable output, which counts as wrong."""
 Arm = list[SkipValidation[Cell]]
 """One arm's cells, one per test item; checked below by metric, as pydantic would report each union member."""
+
+LONGEST = 60
+"""Characters of a user's value or name in a message."""
+SHORTER = "write a shorter number"
+"""The fix for a `LongNumber`."""
+
+
+@dataclass(frozen=True)
+class LongNumber:
+    """Stands for a whole number with more digits than Python converts, so that a field can refuse it by name."""
+
+    digits: int
+    """How many it has."""
+
+    def __str__(self) -> str:
+        return f"a number of {self.digits:,} digits"
 
 
 class Problem(NamedTuple):
@@ -49,11 +66,13 @@ def index_problems(field: str, items: Sequence[int], *, n: int) -> Iterator[Prob
             what, fix = f"{quoted(item)} is not the index of a test item", f"take indices from 0 to {n - 1}"
             yield Problem(f"{field}[{place}]", what, fix)
         if item in seen:
-            yield Problem(f"{field}[{place}]", f"item {item} occurs twice", "list each item once")
+            yield Problem(f"{field}[{place}]", f"item {quoted(item)} occurs twice", "list each item once")
         seen.add(item)
 
 
-def _cell_problem(cell: Cell, *, metric: Metric, known: set[str] | None) -> tuple[str, str] | None:
+def _cell_problem(cell: Cell | LongNumber, *, metric: Metric, known: set[str] | None) -> tuple[str, str] | None:
+    if isinstance(cell, LongNumber):
+        return f"{cell} is too long", SHORTER
     if known is not None:
         if isinstance(cell, str | int) and label_key(cell) in known:
             return None
@@ -77,5 +96,18 @@ def label_key(label: Cell) -> str:
 
 def quoted(value: object) -> str:
     """A user's value on one short line."""
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    if isinstance(value, LongNumber):
+        return str(value)
+    try:
+        return _short(json.dumps(value, default=str))
+    except (RecursionError, ValueError):  # Nested too deeply, or a number too long to be written out.
+        return f"this {type(value).__name__}"
+
+
+def named(name: str) -> str:
+    """A name in a path, short; half a surrogate pair, which no output could hold, is spelt out."""
+    return _short(name.encode("utf-8", "backslashreplace").decode())
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

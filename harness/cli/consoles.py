@@ -6,15 +6,27 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.report.text import one_line
+from harness.report.text import one_line, visible
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# A name that holds `:a:` is shown as it is written, not as a picture.
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout, plain."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """One JSON document on stdout; pure ASCII where it holds what the output or a terminal cannot take as it is."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    if visible(text) != text or not _fits(text):
+        text = json.dumps(value, indent=2)
+    sys.stdout.write(text + "\n")
+
+
+def _fits(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def say(text: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from harness.cli.consoles import out, print_json
+from harness.cli.consoles import out, print_json, say
 from harness.cli.main import STATUS
 from harness.errors import UserError
 from harness.judge_input import read_request
@@ -17,6 +17,8 @@ from harness.report.text import one_line
 def judge_command(file: Path, *, json: bool) -> int:
     """Read, judge, print."""
     request = read_request(_text(file), source=str(file))
+    if request.y is not None and request.metric != "macro_f1":
+        say(f"note: y is not used, as metric is {request.metric}; only macro_f1 compares with true labels")
     from harness.verdict import decide
 
     judgement = decide(request)
@@ -29,7 +31,7 @@ def judge_command(file: Path, *, json: bool) -> int:
 
 def _text(file: Path) -> str:
     try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+        return (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode("utf-8-sig")
     except OSError as error:
         raise UserError(
             f"cannot be read ({error.strerror})", where=str(file), fix="name a JSON file, or - for standard input"

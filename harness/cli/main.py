@@ -1,5 +1,6 @@
 """The command `harness`: every failure ends here, with the exit status that belongs to it."""
 
+import io
 import sys
 import traceback
 from typing import Any
@@ -11,6 +12,9 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # A terminal that is not UTF-8 cannot show every name.
     sys.exit(status(sys.argv[1:]))
 
 
@@ -19,7 +23,8 @@ def status(arguments: list[str]) -> int:
     import typer
 
     from harness.cli.app import app
-    from harness.errors import UserError
+    from harness.errors import SpecErrors, UserError
+    from harness.report.text import one_line
 
     # typer carries its own click; its error classes are reached through the one it exports.
     usage_error: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -30,10 +35,13 @@ def status(arguments: list[str]) -> int:
     except typer.Abort:
         return _interrupted()
     except usage_error as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        _complain(shown.getvalue())
         return 2
     except UserError as error:
-        print(error, file=sys.stderr)
+        for each in error.errors if isinstance(error, SpecErrors) else [error]:
+            _complain(one_line(str(each)))  # A name in it comes from anywhere, and shall not add a line.
         return 2
     except KeyboardInterrupt:
         return _interrupted()
@@ -42,14 +50,18 @@ def status(arguments: list[str]) -> int:
         sys.stdout = None
         return 0
     except Exception:
-        traceback.print_exc()
-        print(
-            "This is a bug in the harness. Finished steps are kept; the same command goes on from there.",
-            file=sys.stderr,
-        )
+        _complain(traceback.format_exc())
+        _complain("This is a bug in the harness. Finished steps are kept; the same command goes on from there.")
         return 1
 
 
 def _interrupted() -> int:
-    print("Stopped. Finished steps are kept; the same command goes on from there.", file=sys.stderr)
+    _complain("Stopped. Finished steps are kept; the same command goes on from there.")
     return INTERRUPTED
+
+
+def _complain(text: str) -> None:
+    """Print on stderr, with nothing that a terminal would obey."""
+    from harness.report.text import visible
+
+    print(visible(text.rstrip("\n")), file=sys.stderr)

@@ -136,8 +136,8 @@ class ShipGate(Spec):
 class GatesSpec(Spec):
     """What a candidate must prove on the locked test set."""
 
-    alpha: float = Field(default=0.05, gt=0, lt=1)
-    """How often FINE_TUNE may be wrong."""
+    alpha: float = Field(default=0.05, ge=1e-6, lt=1)
+    """How often FINE_TUNE may be wrong; below a millionth no resampling test could prove anything."""
     margin: float | None = Field(default=None, ge=0, lt=1)
     """Improvement over every prompt champion on the deciding metric; null: .02, or .01 for ROUGE and token-F1."""
     metrics: dict[str, MetricGate] = Field(default_factory=dict)
@@ -156,7 +156,10 @@ class GatesSpec(Spec):
     """The share of answers that must parse."""
     ships: ShipGate | None = None
     """Forms of the tuned model to compare with the adapter, before one of them is served."""
-    planned_looks: int = Field(default=1, ge=1)
-    """Verdicts planned on these test items; declared before the first one, each spends a share of alpha."""
+    planned_looks: int = Field(default=1, ge=1, le=100)
+    """Verdicts planned on these test items; declared before the first one, each spends a share of alpha.
+
+    At most 100: the share that a hundredth look gets is far below what any test can show.
+    """
     allow_underpowered: bool = False
     """Search even where no plausible gain could be proven on this few test items."""

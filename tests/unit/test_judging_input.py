@@ -10,6 +10,8 @@ from harness.judge_input import read_request
 from harness.judging import JudgeRequest
 
 GOOD = {"metric": "binary", "ft": [[0, 1] * 100], "baselines": {"zero_shot": [0] * 200}}
+LONG = "1" * 5_001
+"""More digits than Python converts."""
 
 
 BAD = [
@@ -40,6 +42,19 @@ BAD = [
     ({"floor": 1.5}, "floor: 1.5 is wrong"),
     ({"chosen_seed": 1}, "chosen_seed: 1 is not an index into ft"),
     ({"planned_looks": 0}, "planned_looks: 0 is wrong"),
+    ({"planned_looks": 101}, "planned_looks: 101 is wrong. Fix: give a number of at most 100"),
+    ({"planned_looks": 10**400}, "planned_looks: 1000"),
+    ({"alpha": 5e-324}, "alpha: 5e-324 is wrong. Fix: give a number of at least 1e-06"),
+    ({"chosen_seed": 10**4199}, "chosen_seed: 1000"),
+    ({"clusters": [1, None] * 100}, "clusters[1]: null is wrong (and 99 more fields are wrong). Fix: give one name"),
+    ({"y": [None] * 200}, "y[0]: null is wrong (and 199 more fields are wrong). Fix: give the true label"),
+    ({"foo": 1}, "foo: unknown field. Fix: remove it"),
+    ({"items": [1]}, "items: unknown field. Fix: remove it"),
+    ({"x" * 9000: 1}, f"{'x' * 57}...: unknown field. Fix: remove it"),
+    ({"baselines": {"\ud800": [2] * 200}}, "baselines.\\ud800[0]: 2 is neither"),
+    ({"forgetting": {"\ud800": {"ft": [1]}}}, "forgetting.\\ud800.base: it is missing"),
+    ({"metric": "\ud800"}, 'metric: "\\ud800" holds half of a character'),
+    ({"baselines": {"x" * 9000: [2] * 200}}, f"baselines.{'x' * 57}...[0]: 2 is neither"),
     ({"prior_uses_of_test_set": -1}, "prior_uses_of_test_set: -1 is wrong"),
     ({"aplha": 0.05}, "aplha: unknown field. Fix: write alpha"),
     (
@@ -79,6 +94,11 @@ def test_the_model_refuses_bad_content_by_itself(fields):
         JudgeRequest.model_validate(GOOD | fields)
 
 
+def test_numbers_beyond_any_plan_are_read() -> None:
+    request = JudgeRequest.model_validate(GOOD | {"planned_looks": 100, "prior_uses_of_test_set": 10**400})
+    assert request.prior_uses_of_test_set == 1_000_000
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -87,7 +107,14 @@ def test_the_model_refuses_bad_content_by_itself(fields):
         ("[1]", "scores.json: the document: [1] is wrong"),
         ('{"ft": [[1]], "ft": [[0]]}', 'the key "ft" occurs twice'),
         ("{}", "scores.json: metric: it is missing (and 2 more fields are wrong)"),
-        ("[" * 100_000, "nested too deeply"),
+        ("[" * 100_000, "nested too deeply. Fix: write one object"),
+        ('{"ft": [[' + "[" * 900 + "]" * 900 + "]]}", "scores.json: metric: it is missing"),
+        (" ", "scores.json:1:2: not valid JSON: it is empty. Fix: give metric, ft and baselines"),
+        (
+            f'{{"metric": "binary", "ft": [[1]], "baselines": {{}}, "chosen_seed": {LONG}}}',
+            "chosen_seed: a number of 5,0",
+        ),
+        (f'{{"metric": "binary", "ft": [[{LONG}]], "baselines": {{}}, "floor": 0.5}}', "ft[0][0]: a number of 5,001"),
     ],
 )
 def test_broken_documents_are_refused_in_one_line(text, message):

@@ -117,6 +117,8 @@ def test_an_override_mends_the_file(root: Path) -> None:
         ("gates.format={json_schema: {type: 3}}", ["gates.format.json_schema is no JSON Schema"]),
         ("gates.format={json_schema: {$ref: 'http://x.y/z'}}", ["refers to http://x.y/z; nothing is fetched"]),
         ("gates.latency={seconds: 0}", ["gates.latency.seconds is 0; needs more than 0"]),
+        ("gates.planned_looks=101", ["gates.planned_looks is 101; needs at most 100"]),
+        ("gates.alpha=1e-307", ["gates.alpha is 1e-307; needs at least 1e-06"]),
         ("gates.ships={forms: [mergd]}", ["needs one of merged, merged_nf4", "gates.ships.forms.0=merged"]),
         ("gates.slices=[{column: a},{column: a}]", ["gates.slices names 'a' twice"]),
         ("gates.planned_looks=0", ["gates.planned_looks is 0; needs at least 1"]),
