@@ -242,8 +242,7 @@ def rewritten_sentence(other: list[Use]) -> str:
 
 def _shared_sentence(use: Use, opening: Opening) -> str:
     shared, who = sum(not use.marks.isdisjoint(marks) for marks in opening.items), use.experiment or "an experiment"
-    when = f" on {use.at[:10]}" if use.at else ""
-    return f"{shared} of the {len(opening.items)} test items were used before, by {who}{when} ({use.opening})."
+    return f"{shared} of the {len(opening.items)} test items were used before, by {who} ({use.opening})."
 
 
 def _came_before(use: Use, mine: Use | None) -> bool:

@@ -32,6 +32,11 @@ def prompt_arms(resolved: Resolved, *, labels: list[str]) -> list[PromptArm]:
     ]
 
 
+def written_text(prompt: PromptConfig) -> str:
+    """What a person wrote into a prompt: worked examples by hand may be test items."""
+    return f"{prompt.system or ''}\n{prompt.template}".strip()
+
+
 def plain_prompt(task: TaskSpec, *, labels: list[str]) -> PromptConfig:
     """The task's own instruction: zero-shot, and what the tuned model is trained and asked with."""
     known = {"instruction": task.instruction, "labels": ", ".join(labels)}

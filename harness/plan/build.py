@@ -1,5 +1,6 @@
 """Turn a decision (“answer the test set with this adapter”) into the step that carries it out."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -7,7 +8,7 @@ from harness.canonical import digest
 from harness.ledger import Opening
 from harness.loading import Resolved
 from harness.metrics import metric_info
-from harness.plan.arms import PromptArm
+from harness.plan.arms import PromptArm, written_text
 from harness.plan.setup import Setup
 from harness.prompts import PromptConfig
 from harness.specs import MetricGate
@@ -22,11 +23,12 @@ def data_step(setup: Setup) -> Step:
     return Step("data", _data_inputs(setup), local={"path": setup.source.path}, title="read data")
 
 
-def testset_step(setup: Setup, *, data: str) -> Step:
-    """The test items, apart from all that selects."""
+def testset_step(setup: Setup, *, data: str, prompts: Iterable[PromptConfig]) -> Step:
+    """The test items, apart from all that selects; those that stand in a champion's prompt are copies like others."""
+    slices = [gate.column for gate in setup.resolved.experiment.gates.slices]
     return Step(
         "testset",
-        {**_data_inputs(setup), "slices": [gate.column for gate in setup.resolved.experiment.gates.slices]},
+        {**_data_inputs(setup), "slices": slices, "prompts": sorted({written_text(prompt) for prompt in prompts})},
         needs={"data": data},
         local={"path": setup.source.path},
         title="seal test set",

@@ -57,7 +57,9 @@ def certified(setup: Setup, desk: Desk, known: Plan) -> Plan:
     winners, best = family_champions(setup, known.baselines), champion(known.trials)
     champions = {family: scored.arm.name for family, scored in winners.items()}
     champions |= {"tuned": f"tuned/trial-{best.number}"} if best else {}
-    testset = desk.want(build.testset_step(setup, data=known.data.key))
+    prompts = [scored.arm.prompt for scored in winners.values() if scored.arm.prompt is not None]
+    asked = [*prompts, plain_prompt(setup.resolved.task, labels=known.labels)]
+    testset = desk.want(build.testset_step(setup, data=known.data.key, prompts=asked))
     known = replace(known, champions=champions, testset=testset)
     if testset is None or best is None:
         # Without a tuned champion there is nothing to judge, so no test item is spent.

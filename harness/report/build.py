@@ -36,19 +36,16 @@ def build(setup: Setup, *, finished: Plan, store: Store) -> Report:
 
 
 def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
-    assert finished.data is not None
-    assert finished.testset is not None
     task, experiment = setup.resolved.task, setup.resolved.experiment
     judged = finished.judgement.summary if finished.judgement else None
     frame = tables.score_frame({scored.arm.name: scored.scores.path for scored in _tested(finished)})
     best = _best_prompt(setup, finished)
     verdict: Verdict = judged["verdict"] if judged else "INCONCLUSIVE"
+    title = metric_info(setup.metric).title
     return Report(
         experiment=setup.resolved.name,
         verdict=verdict,
-        headline=headline(
-            verdict, metric=metric_info(setup.metric).title, tuned=finished.tuned, best=best, key=setup.metric
-        ),
+        headline=headline(verdict, metric=title, tuned=finished.tuned, best=best, key=setup.metric),
         reasons=judged["reasons"] if judged else [NO_TRIAL],
         task=task.name,
         task_description=task.description,
@@ -68,7 +65,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         ships=checked.ships(judged),
         leaked=checked.leaked(judged),
         power=[row.sentence for row in finished.power],
-        uncertainty=checked.uncertainty(judged, metric=metric_info(setup.metric).title),
+        uncertainty=checked.uncertainty(judged, metric=title),
         data=_data(setup, finished),
         examples=_examples(setup, finished, frame=frame, best=best.arm.name),
         warnings=warnings(setup, finished, judged=judged, store=store),

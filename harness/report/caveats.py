@@ -53,7 +53,7 @@ def _judged_warnings(judged: dict[str, Any] | None) -> list[str]:
         count = leaked["removed"]
         with_them = "the same" if leaked["verdict"] == judged["verdict"] else leaked["verdict"]
         found.append(
-            f"{count} test items are copies of training or validation inputs and were left out; "
+            f"{count} test items are copies of training or validation inputs, or stand in a prompt, and were left out; "
             f"the verdict with them is {with_them}."
         )
     return found

@@ -12,7 +12,7 @@ from harness.stages.ceilings import costs, parses
 
 Rows = list[dict[str, Any]]
 FEWEST_IN_SLICE = 20
-"""Smaller slices are tested only where they are gated: little can be proven on them, and each costs the others power."""
+"""Smaller slices are tested only if they are gated: little can be proven on them, and each costs the others power."""
 
 
 class Asked(NamedTuple):

@@ -1,7 +1,7 @@
 """Turn a data source into splits: what may select (train, validation) and what certifies (test), apart."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.adapters.tables import source_rows
@@ -16,6 +16,8 @@ from harness.stages.rows import Rows, marks
 from harness.stages.splitting import split_examples
 
 SHOWN = 100
+QUOTED = 20
+"""Characters, case, space and punctuation aside, from which on a test item in a prompt is no coincidence."""
 MOST_SLICES = 30
 """Values of one column: with more, each slice is too small and each is one more chance to err."""
 SELECTING: tuple[Split, ...] = ("train", "validation")
@@ -49,9 +51,9 @@ def write_testset(job: Job) -> dict[str, Any]:
     selection: dict[str, list[Example]] = {
         name: read_lines(job.needs["data"] / f"{name}.jsonl", model=Example) for name in SELECTING
     }
-    leaked = leaked_items(test, seen=selection)
+    leaked = leaked_items(test, seen=selection, prompts=job.inputs.get("prompts", []))
     if len(leaked) == len(test):
-        what = f"all {len(test)} test items are copies of training or validation rows"
+        what = f"all {len(test)} test items are copies of training or validation rows, or stand in a prompt"
         raise UserError(what, where="data.source", fix="give test items that are in no other split")
     write_lines(job.out / "leaked.jsonl", leaked)
     duplicates = exact_duplicates({**selection, "test": test})
@@ -66,13 +68,23 @@ def write_testset(job: Job) -> dict[str, Any]:
     }
 
 
-def leaked_items(test: list[Example], *, seen: Mapping[Any, list[Example]]) -> list[dict[str, str]]:
-    """Test items whose input equals that of an item of `seen` but for case, space and punctuation.
+def leaked_items(
+    test: list[Example], *, seen: Mapping[Any, list[Example]], prompts: Sequence[str] = ()
+) -> list[dict[str, str]]:
+    """Test items whose input, but for case, space and punctuation, is that of an item of `seen` or stands in a prompt.
 
-    Few-shot examples are training rows, so this finds test items among the shots as well.
+    Few-shot examples are training rows, so this finds test items among the shots as well; those that a person wrote
+    into a prompt are found there, unless they are so short that any text may hold them.
     """
     places = {normalised(item.input): f"{name}/{item.id}" for name, items in seen.items() for item in items}
-    return [{"id": item.id, "twin": twin} for item in test if (twin := places.get(normalised(item.input)))]
+    written = {f"the prompt “{' '.join(text.split())[:40]}…”": normalised(text) for text in prompts}
+    twins = ((item, _twin(normalised(item.input), places=places, written=written)) for item in test)
+    return [{"id": item.id, "twin": twin} for item, twin in twins if twin]
+
+
+def _twin(text: str, *, places: Mapping[str, str], written: Mapping[str, str]) -> str | None:
+    quoted = (name for name, prompt in written.items() if len(text) >= QUOTED and text in prompt)
+    return places.get(text) or next(quoted, None)
 
 
 def certified(test: list[Example], *, seen: Mapping[Any, list[Example]]) -> list[Example]:

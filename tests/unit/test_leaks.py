@@ -29,6 +29,13 @@ def test_copies_are_found_whatever_their_case_space_and_punctuation() -> None:
     assert leaked_items(test, seen=seen) == [{"id": "1", "twin": "train/a"}, {"id": "2", "twin": "validation/b"}]
 
 
+def test_items_that_a_person_wrote_into_a_prompt_are_found() -> None:
+    prompt = "Shorten.\n\nExample: The cat,\nsat on THE  mat all day.\nShort: Cat sat.\n{input}"
+    test = [example("1", "the cat sat on the mat all day"), example("2", "the cat"), example("3", "the dog sat on it")]
+    found = leaked_items(test, seen={}, prompts=["Be brief.", prompt])
+    assert found == [{"id": "1", "twin": "the prompt “Shorten. Example: The cat, sat on THE ma…”"}]
+
+
 def test_texts_of_punctuation_alone_are_copies_only_of_themselves() -> None:
     seen = {"train": [example("a", "?!")]}
     assert [pair["id"] for pair in leaked_items([example("1", "?!"), example("2", "...")], seen=seen)] == ["1"]

@@ -203,7 +203,7 @@ def test_what_a_report_still_shows_counts(tmp_path: Path) -> None:
     second = opening_in(run(later, fresh))
     assert second is not None
     notes = later.ledger.notes(second)
-    assert notes[0].startswith("6 of the 6 test items were used before, by first on 20")
+    assert notes[0].startswith("6 of the 6 test items were used before, by first (lock-")
     assert notes[-1].endswith("reports/first/report.json still shows it, so it counts as a use.")
 
 
