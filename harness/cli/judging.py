@@ -31,13 +31,19 @@ def judge_command(file: Path, *, json: bool) -> int:
 
 def _text(file: Path) -> str:
     try:
-        return (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode("utf-8-sig")
+        return _bytes(file).decode("utf-8-sig")
     except OSError as error:
         raise UserError(
             f"cannot be read ({error.strerror})", where=str(file), fix="name a JSON file, or - for standard input"
         ) from None
     except UnicodeDecodeError as error:
         raise UserError(f"is not UTF-8 (byte {error.start})", where=str(file), fix="save it as UTF-8") from None
+
+
+def _bytes(file: Path) -> bytes:
+    if str(file) != "-":
+        return file.read_bytes()
+    return sys.stdin.buffer.read() if sys.stdin is not None else b""  # None: `harness judge - <&-`
 
 
 def _show(judgement: Judgement) -> None:

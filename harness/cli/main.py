@@ -1,5 +1,6 @@
 """The command `harness`: every failure ends here, with the exit status that belongs to it."""
 
+import errno
 import io
 import sys
 import traceback
@@ -49,7 +50,10 @@ def status(arguments: list[str]) -> int:
         # The reader of our output went away (`harness runs | head`): not a failure.
         sys.stdout = None
         return 0
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            _complain("The disk is full. Fix: make room; finished steps are kept, the same command goes on from there.")
+            return 2
         _complain(traceback.format_exc())
         _complain("This is a bug in the harness. Finished steps are kept; the same command goes on from there.")
         return 1

@@ -1,6 +1,8 @@
 """`harness judge` on what people and tools feed it: odd names, odd files, and always an answer or one line."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,24 @@ def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
     file = tmp_path / "scores.json"
     file.write_bytes(b"\xef\xbb\xbf" + json.dumps(SCORES).encode())
     assert status(["judge", str(file)]) == 0
+
+
+def test_a_closed_standard_input_is_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert status(["judge", "-"]) == 2
+    assert "it is empty" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_no_bug(tmp_path: Path) -> None:
+    (tmp_path / "scores.json").write_text(json.dumps(SCORES))
+    command = [sys.executable, "-m", "harness", "judge", str(tmp_path / "scores.json")]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert "The disk is full. Fix: make room" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
