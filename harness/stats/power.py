@@ -191,6 +191,8 @@ def items_for_score(
     """About how many items prove a true `score` above `floor` with probability 1 - beta; None when it is not above."""
     if variance is not None or score <= floor:
         return items_for(score, margin=floor, variance=variance or 0.0, alpha=alpha, deff=deff, beta=beta)
+    if score >= 1:  # All n are right then, which a score at the floor brings about with chance floor^n.
+        return math.ceil(math.ceil(math.log(alpha) / math.log(floor)) * deff)
 
     def enough(n: int) -> bool:
         provable = provable_score(n, floor=floor, alpha=alpha, beta=beta)

@@ -83,6 +83,8 @@ def test_shares_that_nothing_proves() -> None:
     assert power.provable_score(58, floor=0.95, alpha=0.05) is None
     assert power.items_for_score(1.0, floor=0.95, alpha=0.05) == 59
     assert power.items_for_score(0.5, floor=0.5, alpha=0.05) is None
+    assert power.items_for_score(1.0, floor=0.9999999999999999, alpha=0.05) == pytest.approx(2.7e16, rel=0.01)
+    assert power.items_needed(60, effect=0.52 - 0.5, margin=0.02, se=0.0, alpha=0.05) is None
     n = power.items_for_score(0.55, floor=0.5, alpha=0.05)
     assert n is not None
     assert (power.provable_score(n, floor=0.5, alpha=0.05) or 1) <= 0.55
@@ -133,6 +135,13 @@ TWO_HUNDRED = HeldOut(200, 200)
 def outlook(root: Path, *overrides: str, size: HeldOut = TWO_HUNDRED, data: str | None = None) -> list[GatePower]:
     resolved = load_experiment(root / "experiments" / "first.yaml", overrides=overrides)
     return assumed(resolved, size=size, benchmarks={"arithmetic": Benchmark({}, None, data)})
+
+
+def test_a_share_just_below_one_has_its_line_too(root: Path) -> None:
+    rows = outlook(root, "gates.format={regex: '.*', share: 0.9999999999999999}")
+    assert any(
+        "200 items prove no share, whatever the truth; 100 points need about 26,983," in row.sentence for row in rows
+    )
 
 
 def test_every_gate_has_its_line(root: Path) -> None:
