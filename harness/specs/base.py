@@ -36,4 +36,5 @@ def misfit(what: str, *, fix: str, fields: tuple[str, ...] = ()) -> PydanticCust
 
     A validator of a whole section names the `fields` at odds, the one to change first.
     """
-    return PydanticCustomError("misfit", "{what}", {"what": what, "fix": fix, "fields": fields})
+    told = what.encode("utf-8", "backslashreplace").decode()  # pydantic takes no half of a surrogate pair.
+    return PydanticCustomError("misfit", "{what}", {"what": told, "fix": fix, "fields": fields})

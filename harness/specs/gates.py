@@ -1,6 +1,5 @@
 """What a candidate must prove: the gates of an experiment."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -8,6 +7,8 @@ from pydantic import Field, field_validator, model_validator
 from harness.specs.base import Positive, Spec, misfit
 
 Ratio = Annotated[float, Field(gt=0, lt=1)]
+Loss = Annotated[float, Field(ge=1e-6, lt=1)]
+"""A loss below a millionth is none; to rule it out takes more items than anybody counts."""
 
 
 class MetricGate(Spec):
@@ -30,7 +31,7 @@ class BenchmarkGate(Spec):
 
     benchmark: str
     """A file `tasks/forgetting/NAME.yaml`, or the name of any lm-eval task."""
-    margin: float = Field(default=0.03, gt=0, lt=1)
+    margin: Loss = 0.03
     """Largest loss of accuracy that is acceptable."""
     limit: int | None = Field(default=None, ge=1)
     """Items at most, from the half that only the gate sees; null: all of them."""
@@ -103,25 +104,11 @@ class FormatGate(Spec):
     @classmethod
     def _is_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
         if schema is not None:
-            from jsonschema import Draft202012Validator, SchemaError
+            from harness.specs.json_schemas import flaw_of
 
-            try:
-                Draft202012Validator.check_schema(schema)
-            except SchemaError as error:
-                raise misfit(f"is no JSON Schema ({error.message})", fix="{type: object}") from None
-            if outside := [ref for ref in _references(schema) if not ref.startswith("#")]:
-                raise misfit(f"refers to {outside[0]}; nothing is fetched", fix='{"$ref": "#/$defs/NAME"}')
+            if flaw := flaw_of(schema):
+                raise misfit(flaw.what, fix=flaw.fix)
         return schema
-
-
-def _references(schema: Any) -> Iterator[str]:
-    """Every `$ref` in a JSON Schema."""
-    if isinstance(schema, dict):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
-        yield from (ref for value in schema.values() for ref in _references(value))
-    elif isinstance(schema, list):
-        yield from (ref for value in schema for ref in _references(value))
 
 
 class ShipGate(Spec):
@@ -129,7 +116,7 @@ class ShipGate(Spec):
 
     forms: list[Literal["merged", "merged_nf4"]] = Field(min_length=1)
     """`merged`: the adapter folded into the weights; `merged_nf4`: that, quantised to 4 bits."""
-    margin: float = Field(default=0.03, gt=0, lt=1)
+    margin: Loss = 0.03
     """Largest loss against the adapter that is acceptable; a form that may lose more is blocked."""
 
 

@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+from harness.deadline import deadline
 from harness.records import Prediction
+from harness.specs.json_schemas import satisfies
 
 SLOWEST_MATCH = 1.0
-"""Seconds after which a pattern that still searches a hostile answer counts as not matching."""
+"""Seconds after which a pattern or schema that is still busy with a hostile answer counts as not matching."""
 
 
 def parses(answers: list[Prediction], *, gate: dict[str, Any]) -> list[bool]:
@@ -30,16 +32,22 @@ def _matches(text: str, *, pattern: str) -> bool:
 
 
 def _satisfies(text: str, *, schema: dict[str, Any]) -> bool:
-    from jsonschema import Draft202012Validator
-    from referencing import Registry
-
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        with deadline(SLOWEST_MATCH):
+            return satisfies(json.loads(text, parse_constant=_not_json), schema=schema)
+    except Exception:  # The test set is used by now: whatever a hostile answer breaks, it has not the form asked for.
         return False
-    # An empty registry: a $ref is never fetched from anywhere.
-    empty: Registry[Any] = Registry()
-    return bool(Draft202012Validator(schema, registry=empty).is_valid(value))
+
+
+def _not_json(word: str) -> None:
+    """`NaN` and `Infinity`, which Python reads and JSON does not have."""
+    raise ValueError(word)
+
+
+def within_price(answers: list[Prediction], *, gate: dict[str, Any]) -> list[bool]:
+    """Whether each answer costs at most the gate's price; a truncated prompt has no answer, so none that was cheap."""
+    pairs = zip(answers, costs(answers, gate=gate), strict=True)
+    return [answer.status != "truncated" and cost <= gate["usd"] for answer, cost in pairs]
 
 
 def costs(answers: list[Prediction], *, gate: dict[str, Any]) -> list[float]:
