@@ -10,18 +10,42 @@ from harness.errors import UserError
 from harness.metrics import METRICS
 from harness.records import Example
 
+ODD_ANSWERS = (
+    "",
+    " ",
+    "word " * 1_000,
+    "Zoë 日本語 😀 e\u0301 \u202e",
+    "\x00\x1b[31m\t\r\n\u2028",
+    "{}[]()<>'\"`\\ {0} %s $x",
+    "0",
+    "-1.5e400",
+    "nan",
+    '{"a": [1, null, "b"]}',
+)
+"""Whatever a model can answer, a metric must have a score for."""
+Score = Callable[[str, Example], Any]
+"""One answer's score against its item, unchecked."""
+
 
 def answer_scores(
-    metrics: Sequence[str], *, answers: Sequence[str], items: Sequence[Example], task_dir: Path | None
+    metrics: Sequence[str],
+    *,
+    answers: Sequence[str],
+    items: Sequence[Example],
+    task_dir: Path | None,
+    labels: Sequence[str] | None = None,
 ) -> dict[str, list[float]]:
-    """A list per metric, one score an item; macro-F1 has none, it is computed from labels."""
+    """A list per metric, one score an item; macro-F1 has none, it is computed from labels.
+
+    With `labels` every answer is one of them, or empty where it names none.
+    """
     shipped = [name for name in metrics if name in METRICS and name != "macro_f1"]
     found = _shipped(shipped, answers=answers, references=[item.reference for item in items]) if shipped else {}
+    odd = ODD_ANSWERS if labels is None else ("", *labels)
     for name in metrics:
-        if name.startswith("evaluate:"):
-            found[name] = _from_hub(name, answers=answers, items=items)
-        elif name not in METRICS:
-            found[name] = _custom(name, answers=answers, items=items, task_dir=task_dir)
+        if name not in METRICS:
+            score = _from_hub(name) if name.startswith("evaluate:") else _custom(name, task_dir=task_dir)
+            found[name] = _scores(name, score, answers=answers, items=items, odd=odd)
     return found
 
 
@@ -36,7 +60,32 @@ def _shipped(names: list[str], *, answers: Sequence[str], references: Sequence[s
     return found
 
 
-def _from_hub(name: str, *, answers: Sequence[str], items: Sequence[Example]) -> list[float]:
+def _scores(
+    name: str, score: Score, *, answers: Sequence[str], items: Sequence[Example], odd: Sequence[str]
+) -> list[float]:
+    """Every answer's score, once `odd` answers have been tried on the first item.
+
+    Somebody else's code that cannot take some answer would otherwise meet it on the test items, when the ledger has
+    its line and the test set is used; so it is found with the first scores on validation.
+    """
+    for answer in odd if items else ():
+        _checked(name, score, answer, item=items[0], note=" (a trial with an odd answer; a model may give any)")
+    return [_checked(name, score, answer, item=item) for answer, item in zip(answers, items, strict=True)]
+
+
+def _checked(name: str, score: Score, answer: str, *, item: Example, note: str = "") -> float:
+    shown = f"for the answer {answer[:60]!r}{note}"
+    try:
+        value = score(answer, item)
+    except Exception as error:  # Somebody else's code may raise anything.
+        what = f"metric {name} raised {type(error).__name__}: {error}, {shown}"
+        raise UserError(what, where="metrics", fix="mend its function, or take another metric") from error
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UserError(f"metric {name} returned {value!r}, {shown}", where="metrics", fix="scale it to [0, 1]")
+    return float(value)
+
+
+def _from_hub(name: str) -> Score:
     """A hub metric, item by item: paired tests need a score for every item."""
     import evaluate
 
@@ -49,14 +98,14 @@ def _from_hub(name: str, *, answers: Sequence[str], items: Sequence[Example]) ->
             fix="check its name and the connection",
         ) from error
 
-    def score(answer: str, item: Example) -> float:
+    def score(answer: str, item: Example) -> float | None:
         values = metric.compute(predictions=[answer], references=[item.reference])
-        return next(float(value) for value in values.values() if isinstance(value, int | float))
+        return next((float(value) for value in values.values() if isinstance(value, int | float)), None)
 
-    return [_checked(score(answer, item), name=name) for answer, item in zip(answers, items, strict=True)]
+    return score
 
 
-def _custom(name: str, *, answers: Sequence[str], items: Sequence[Example], task_dir: Path | None) -> list[float]:
+def _custom(name: str, *, task_dir: Path | None) -> Score:
     """`metrics.py:FUNCTION` of the task: called with (answer, reference, input), returns a score in [0, 1]."""
     file, function = name.split(":")
     spec = importlib.util.spec_from_file_location("task_metrics", (task_dir or Path()) / file)
@@ -67,21 +116,4 @@ def _custom(name: str, *, answers: Sequence[str], items: Sequence[Example], task
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     called: Callable[..., Any] = getattr(module, function)
-
-    def score(answer: str, reference: str, text: str) -> Any:
-        try:
-            return called(answer, reference, text)
-        except Exception as error:  # The task's own code may raise anything.
-            what = f"metric {name} raised {type(error).__name__}: {error}, for the answer {answer[:60]!r}"
-            raise UserError(what, where=str(task_dir), fix="mend the function") from error
-
-    return [
-        _checked(score(answer, item.reference, item.input), name=name)
-        for answer, item in zip(answers, items, strict=True)
-    ]
-
-
-def _checked(value: Any, *, name: str) -> float:
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise UserError(f"metric {name} returned {value!r}; scores lie in [0, 1]", where=name, fix="scale it to [0, 1]")
-    return float(value)
+    return lambda answer, item: called(answer, item.reference, item.input)

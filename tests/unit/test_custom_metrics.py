@@ -1,0 +1,80 @@
+"""A task's own metric meets odd answers before it meets a real one, so on validation and never first on test."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.adapters.answer_scores import ODD_ANSWERS, answer_scores
+from harness.errors import UserError
+from harness.records import Example, Prediction
+from harness.stages.score import scored_rows
+
+NAME = "metrics.py:score"
+ITEMS = [Example(id=name, split="validation", group=name, input=name, reference="3") for name in ("a", "b")]
+
+
+def custom(folder: Path, body: str, *answers: str, labels: list[str] | None = None) -> list[float]:
+    (folder / "metrics.py").write_text(f"def score(answer, reference, text):\n    {body}\n")
+    items = ITEMS[: len(answers)]
+    return answer_scores([NAME], answers=answers, items=items, task_dir=folder, labels=labels)[NAME]
+
+
+def test_a_sound_metric_scores_every_answer(tmp_path: Path) -> None:
+    assert custom(tmp_path, "return float(answer == reference)", "3", "4") == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("return float(abs(int(answer) - int(reference)) < 1)", "raised ValueError"),
+        ("return float(answer[0] == reference[0])", "raised IndexError: string index out of range, for the answer ''"),
+        ("return float(answer.split()[0] == reference)", "raised IndexError"),
+        ("return 1 / (len(answer) < 1_000)", "raised ZeroDivisionError"),
+        ("return float(bool(answer.encode('ascii')))", "raised UnicodeEncodeError"),
+        ("import re; return float(bool(re.match(answer, reference)))", "raised error"),
+        (
+            "import json; return float(json.loads(answer or '1') == 3) if answer.strip() != 'x' else 0.0",
+            "raised JSONDec",
+        ),
+        ("return len(answer) / 10", "returned 500.0"),
+        ("return None", "returned None"),
+    ],
+)
+def test_a_metric_that_fails_on_some_answer_is_named_before_real_ones(tmp_path: Path, body: str, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        custom(tmp_path, body, "3", "3")
+    assert words in caught.value.what
+    assert "(a trial with an odd answer; a model may give any)" in caught.value.what
+    assert caught.value.fix
+
+
+def test_the_answers_of_a_label_task_are_its_labels_or_none(tmp_path: Path) -> None:
+    body = "return {'': 0.0, 'yes': 0.5, 'no': 1.0}[answer]"
+    assert custom(tmp_path, body, "yes", "no", labels=["yes", "no"]) == [0.5, 1.0]
+    with pytest.raises(UserError, match="raised KeyError"):
+        custom(tmp_path, body, "yes", "no", labels=["yes", "no", "perhaps"])
+
+
+def test_a_metric_of_the_hub_is_tried_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Overlap:
+        def compute(self, predictions: list[str], references: list[str]) -> dict[str, Any]:
+            words = predictions[0].split()
+            return {"kind": "text", "overlap": sum(word in references[0] for word in words) / len(words)}
+
+    monkeypatch.setattr("evaluate.load", lambda name: Overlap())
+    with pytest.raises(UserError, match=r"evaluate:overlap raised ZeroDivisionError.*trial with an odd answer"):
+        answer_scores(["evaluate:overlap"], answers=["3"], items=ITEMS[:1], task_dir=None)
+    monkeypatch.setattr("harness.adapters.answer_scores.ODD_ANSWERS", ODD_ANSWERS[2:4])
+    found = answer_scores(["evaluate:overlap"], answers=["3 4"], items=ITEMS[:1], task_dir=None)
+    assert found == {"evaluate:overlap": [0.5]}
+
+
+def test_answers_to_other_items_are_never_scored() -> None:
+    answers = [Prediction(example_id=name, text="3", status="ok", tokens_in=1, tokens_out=1) for name in ("b", "a")]
+    inputs = {"kind": "generation", "labels": None, "metrics": ["exact_match"]}
+    with pytest.raises(AssertionError, match="not those to these items"):
+        scored_rows(ITEMS, answers, inputs=inputs, task_dir=None)
+    with pytest.raises(AssertionError, match="not those to these items"):
+        scored_rows(ITEMS, answers[1:], inputs=inputs, task_dir=None)
+    assert len(scored_rows(ITEMS, answers[::-1], inputs=inputs, task_dir=None)) == 2
