@@ -35,12 +35,18 @@ def scored_rows(
     """One row an item; an answer that is missing or names no label scores 0, it is never dropped."""
     from harness.adapters.answer_scores import answer_scores
 
+    if [answer.example_id for answer in answers] != [item.id for item in items]:
+        raise AssertionError("the answers are not those to these items, in their order")
     labels = inputs["labels"] if inputs["kind"] == "label" else None
     given = [parsed_label(answer.text, labels=labels) if labels else answer.text for answer in answers]
     valid = [answer.status != "truncated" and label is not None for answer, label in zip(answers, given, strict=True)]
     texts = [text if ok and text is not None else "" for text, ok in zip(given, valid, strict=True)]
     columns = answer_scores(
-        inputs["metrics"], answers=texts, items=items, task_dir=Path(task_dir) if task_dir else None
+        inputs["metrics"],
+        answers=texts,
+        items=items,
+        task_dir=Path(task_dir) if task_dir else None,
+        labels=labels,
     )
     return [
         {
