@@ -50,7 +50,7 @@ class RunDisplay:
             *columns,
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[left]}", markup=False),
             console=err,
             transient=True,
             disable=not err.is_terminal,
@@ -118,7 +118,13 @@ class RunDisplay:
 
 
 def _result(artifact: Artifact) -> str:
+    """What a step found, as far as it may be known before the verdict.
+
+    The tuned model's benchmark score is one of its gates: seen between two planned looks, it would be one more look.
+    """
     summary = artifact.summary
     if artifact.stage == "train":
         return f"loss {summary['train_loss']:.3f}  "
-    return f"accuracy {summary['acc']:.3f} on {summary['n']} items  " if artifact.stage == "forgetting" else ""
+    if artifact.stage == "forgetting" and "adapter" not in artifact.needs:
+        return f"accuracy {summary['acc']:.3f} on {summary['n']} items  "
+    return ""

@@ -1,0 +1,45 @@
+"""What is shown while a run goes on: nothing that a gate will rest on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli.display import RunDisplay
+from harness.steps import Step
+from harness.store import Artifact
+
+
+def shown(
+    capsys: pytest.CaptureFixture[str],
+    *,
+    stage: str,
+    summary: dict[str, Any],
+    needs: dict[str, str] | None = None,
+    title: str = "a step",
+) -> str:
+    """What is printed about a step that was done."""
+    display = RunDisplay(lambda key: None, work=lambda plan: [], power=lambda plan: [])
+    step = Step(stage, {"split": "test"}, title=title)
+    display.started(step)
+    display.finished(
+        Artifact(step.key, stage, Path("nowhere"), step.inputs, needs=needs or {}, files={}, summary=summary)
+    )
+    return capsys.readouterr().err
+
+
+def test_only_the_base_models_benchmark_score_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    score = {"acc": 0.625, "n": 786}
+    assert "accuracy 0.625 on 786 items" in shown(capsys, stage="forgetting", summary=score)
+    tuned = shown(capsys, stage="forgetting", summary=score, needs={"adapter": "train-1"})
+    assert "✓ a step" in tuned
+    assert "625" not in tuned
+
+
+def test_test_scores_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "625" not in shown(capsys, stage="score", summary={"mean": {"exact_match": 0.625}})
+
+
+def test_a_title_is_shown_as_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys, stage="train", title=":smile: [b]x[/b] \x1b[31m", summary={"train_loss": 1.0})
+    assert "✓ :smile: [b]x[/b] ⟨U+001B⟩[31m" in text
