@@ -64,7 +64,7 @@ def _show(resolved: Resolved, audit: Audit, model: ModelSummary, found: dict[str
     for row in found["power"]:
         out.print(Text(fill(one_line(row["sentence"]), out.width, initial_indent=INDENT, subsequent_indent=INDENT)))
     out.print(f"time     about {minutes(sum(found['seconds'].values()))} on two CPU cores, at most:", markup=False)
-    for title, seconds in found["seconds"].items():
+    for title, seconds in filter(lambda row: row[1], found["seconds"].items()):
         out.print(f"         {minutes(seconds):>8}  {title}", markup=False)
     peak, memory = found["peak_bytes"] / 1e9, found["memory_bytes"] / 1e9
     out.print(f"memory   about {peak:.1f} GB of {memory:.0f} GB", markup=False)

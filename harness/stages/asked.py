@@ -8,7 +8,7 @@ from harness.jsonl import read_lines, read_rows
 from harness.judging import JudgeRequest
 from harness.metrics import metric_info
 from harness.records import Prediction
-from harness.stages.ceilings import costs, parses
+from harness.stages.ceilings import parses, within_price
 
 Rows = list[dict[str, Any]]
 FEWEST_IN_SLICE = 20
@@ -122,7 +122,7 @@ def _kept_within(gate: dict[str, Any], *, rows: Scored, needs: dict[str, Path]) 
     if gate["gate"] == "latency":
         return [int(row["seconds"] <= gate["seconds"]) for row in read_rows(needs["latency"] / "latency.jsonl")]
     if gate["gate"] == "cost":
-        return [int(cost <= gate["usd"]) for cost in costs(rows.answers, gate=gate)]
+        return [int(good) for good in within_price(rows.answers, gate=gate)]
     if gate["labels"]:
         return [int(row["valid"]) for row in rows.tuned]
     return [int(good) for good in parses(rows.answers, gate=gate)]
