@@ -14,8 +14,15 @@ app = typer.Typer(
     epilog="Start with:  harness check experiments/quickstart.yaml",
 )
 
+# Not `readable`: the commands say themselves what cannot be read and what to do, in one line.
 Spec = Annotated[
-    Path, typer.Argument(metavar="SPEC", help="An experiment, e.g. experiments/quickstart.yaml.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="SPEC",
+        help="An experiment, e.g. experiments/quickstart.yaml.",
+        show_default=False,
+        readable=False,
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -91,7 +98,12 @@ def search(spec: Spec, set: Set = None, json: Json = False) -> int:
 def judge(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="Per-item scores as JSON; - reads standard input.", show_default=False),
+        typer.Argument(
+            metavar="FILE",
+            help="Per-item scores as JSON; - reads standard input.",
+            show_default=False,
+            readable=False,
+        ),
     ],
     json: Json = False,
 ) -> int:

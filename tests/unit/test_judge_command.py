@@ -1,6 +1,8 @@
 """`harness judge` on what people and tools feed it: odd names, odd files, and always an answer or one line."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +110,20 @@ def test_a_full_disk_is_no_bug(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "The disk is full. Fix: make room" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_may_not_be_read_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    (tmp_path / "secret").touch()
+    monkeypatch.setattr("os.access", lambda *where: False)
+    monkeypatch.setattr("pathlib.Path.read_bytes", denied)
+    assert status(["judge", str(tmp_path / "secret")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot be read (Permission denied). Fix: name a JSON file" in line
 
 
 @pytest.mark.parametrize(
