@@ -11,8 +11,6 @@ from harness.metrics import METRICS
 from harness.records import Example
 
 ODD_ANSWERS = (
-    "",
-    " ",
     "word " * 1_000,
     "Zoë 日本語 😀 e\u0301 \u202e",
     "\x00\x1b[31m\t\r\n\u2028",
@@ -37,11 +35,12 @@ def answer_scores(
 ) -> dict[str, list[float]]:
     """A list per metric, one score an item; macro-F1 has none, it is computed from labels.
 
-    With `labels` every answer is one of them, or empty where it names none.
+    With `labels` every answer is one of them, or empty where it names none. An empty answer is wrong, whatever the
+    task's own metric or the hub's would say of it: many divide by its length.
     """
     shipped = [name for name in metrics if name in METRICS and name != "macro_f1"]
     found = _shipped(shipped, answers=answers, references=[item.reference for item in items]) if shipped else {}
-    odd = ODD_ANSWERS if labels is None else ("", *labels)
+    odd = ODD_ANSWERS if labels is None else labels
     for name in metrics:
         if name not in METRICS:
             score = _from_hub(name) if name.startswith("evaluate:") else _custom(name, task_dir=task_dir)
@@ -74,6 +73,8 @@ def _scores(
 
 
 def _checked(name: str, score: Score, answer: str, *, item: Example, note: str = "") -> float:
+    if not answer.strip():
+        return 0.0
     shown = f"for the answer {answer[:60]!r}{note}"
     try:
         value = score(answer, item)
@@ -114,6 +115,10 @@ def _custom(name: str, *, task_dir: Path | None) -> Score:
             f"metric {name} cannot be loaded", where=str(task_dir), fix="name a Python file of the task's folder"
         )
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    called: Callable[..., Any] = getattr(module, function)
+    try:
+        spec.loader.exec_module(module)
+        called: Callable[..., Any] = getattr(module, function)
+    except (Exception, SystemExit) as error:  # The task's own code may raise anything.
+        what = f"metric {name} cannot be loaded: {type(error).__name__}: {error}"
+        raise UserError(what, where=f"{task_dir}/{file}", fix="mend the file") from error
     return lambda answer, item: called(answer, item.reference, item.input)

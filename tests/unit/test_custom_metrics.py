@@ -28,13 +28,12 @@ def test_a_sound_metric_scores_every_answer(tmp_path: Path) -> None:
     ("body", "words"),
     [
         ("return float(abs(int(answer) - int(reference)) < 1)", "raised ValueError"),
-        ("return float(answer[0] == reference[0])", "raised IndexError: string index out of range, for the answer ''"),
-        ("return float(answer.split()[0] == reference)", "raised IndexError"),
+        ("return float(answer.split()[1] == reference)", "raised IndexError"),
         ("return 1 / (len(answer) < 1_000)", "raised ZeroDivisionError"),
         ("return float(bool(answer.encode('ascii')))", "raised UnicodeEncodeError"),
         ("import re; return float(bool(re.match(answer, reference)))", "raised error"),
         (
-            "import json; return float(json.loads(answer or '1') == 3) if answer.strip() != 'x' else 0.0",
+            "import json; return float(json.loads(answer) == 3)",
             "raised JSONDec",
         ),
         ("return len(answer) / 10", "returned 500.0"),
@@ -50,7 +49,7 @@ def test_a_metric_that_fails_on_some_answer_is_named_before_real_ones(tmp_path: 
 
 
 def test_the_answers_of_a_label_task_are_its_labels_or_none(tmp_path: Path) -> None:
-    body = "return {'': 0.0, 'yes': 0.5, 'no': 1.0}[answer]"
+    body = "return {'yes': 0.5, 'no': 1.0}[answer]"
     assert custom(tmp_path, body, "yes", "no", labels=["yes", "no"]) == [0.5, 1.0]
     with pytest.raises(UserError, match="raised KeyError"):
         custom(tmp_path, body, "yes", "no", labels=["yes", "no", "perhaps"])
@@ -60,14 +59,26 @@ def test_a_metric_of_the_hub_is_tried_as_well(tmp_path: Path, monkeypatch: pytes
     class Overlap:
         def compute(self, predictions: list[str], references: list[str]) -> dict[str, Any]:
             words = predictions[0].split()
-            return {"kind": "text", "overlap": sum(word in references[0] for word in words) / len(words)}
+            return {"kind": "text", "overlap": sum(word in references[0] for word in words) / (len(words) - 1)}
 
     monkeypatch.setattr("evaluate.load", lambda name: Overlap())
     with pytest.raises(UserError, match=r"evaluate:overlap raised ZeroDivisionError.*trial with an odd answer"):
         answer_scores(["evaluate:overlap"], answers=["3"], items=ITEMS[:1], task_dir=None)
-    monkeypatch.setattr("harness.adapters.answer_scores.ODD_ANSWERS", ODD_ANSWERS[2:4])
+    monkeypatch.setattr("harness.adapters.answer_scores.ODD_ANSWERS", ODD_ANSWERS[:1])
     found = answer_scores(["evaluate:overlap"], answers=["3 4"], items=ITEMS[:1], task_dir=None)
-    assert found == {"evaluate:overlap": [0.5]}
+    assert found == {"evaluate:overlap": [1.0]}
+
+
+def test_an_empty_answer_is_wrong_and_no_metric_is_asked(tmp_path: Path) -> None:
+    assert custom(tmp_path, "return 1 / len(answer.split())", "", " \n") == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("text", ["def score(:\n", "import no_such_package\n", "other = 1\n", "raise SystemExit(3)\n"])
+def test_a_file_that_cannot_be_loaded_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "metrics.py").write_text(text)
+    with pytest.raises(UserError, match=r"metric metrics\.py:score cannot be loaded: ") as caught:
+        answer_scores([NAME], answers=["3"], items=ITEMS[:1], task_dir=tmp_path)
+    assert caught.value.where == f"{tmp_path}/metrics.py"
 
 
 def test_answers_to_other_items_are_never_scored() -> None:
