@@ -189,7 +189,7 @@ def _added(fields: dict[str, Any], *, what: str, rng: np.random.Generator) -> di
 
 
 @given(SEEDS, METRICS, st.sampled_from(["family", "benchmark", "floor", "slice", "item"]), st.booleans())
-@settings(FEW, max_examples=48)
+@settings(FEW, max_examples=32)
 def test_one_condition_more_never_turns_a_verdict_into_fine_tune(seed, metric, what, winner):
     fields = _fields(seed, metric, slices=True) | (_nearly(seed, metric) if winner else {})
     more = fields | _added(fields, what=what, rng=np.random.default_rng(seed + 1))

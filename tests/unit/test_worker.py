@@ -10,12 +10,21 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
+from harness.likeness import write_marks
 from harness.runner.execute import InProcess, read_step, write_step
 from harness.runner.local_worker import LocalWorker
 from harness.steps import Step
 from harness.store import Store
 
-LOCK = Step("lock", {"number": 1}, title="a light step")
+
+def light(store: Store, *, number: int = 1) -> Step:
+    """A step that takes no time, with what it needs in the store."""
+    testset = Step("testset", {})
+    if store.find(testset.key) is None:
+        with store.workspace(testset.key) as folder:
+            write_marks(folder, [["a"]])
+            store.commit(testset, path=folder, summary={}, seconds=0, provenance={})
+    return Step("lock", {"number": number}, needs={"testset": testset.key}, title="a light step")
 
 
 def quiet(done: int, total: int) -> None:
@@ -30,8 +39,8 @@ def worker(tmp_path: Path) -> LocalWorker:
 def test_one_process_serves_many_steps(worker: LocalWorker) -> None:
     with worker:
         for number in range(3):
-            worker.execute(Step("lock", {"number": number}), progress=quiet)
-        assert len(list(worker.store.every())) == 3
+            worker.execute(light(worker.store, number=number), progress=quiet)
+        assert [found.stage for found in worker.store.every()].count("lock") == 3
         assert worker._process is not None
         assert worker._process.poll() is None
 
@@ -70,7 +79,7 @@ def test_a_trial_that_kills_its_worker_twice_is_a_failed_trial(worker: LocalWork
         found = worker.execute(deadly(worker, optional=True), progress=quiet)
         assert (found.status, found.error) == ("failed", "signal 9")
         killer.wait()
-        assert worker.execute(LOCK, progress=quiet).status == "done"
+        assert worker.execute(light(worker.store), progress=quiet).status == "done"
 
 
 def test_any_other_step_that_kills_its_worker_ends_the_run(worker: LocalWorker) -> None:
@@ -108,8 +117,9 @@ def _alive(pid: int) -> bool:
 
 
 def test_a_step_file_repeats_a_step_by_hand(tmp_path: Path) -> None:
-    write_step(LOCK, tmp_path / "step.json")
-    assert read_step(tmp_path / "step.json") == LOCK
+    step = light(Store(tmp_path / "store"))
+    write_step(step, tmp_path / "step.json")
+    assert read_step(tmp_path / "step.json") == step
     command = [sys.executable, "-m", "harness.worker", str(tmp_path / "store"), str(tmp_path / "step.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert Path(done.stdout.strip(), "lock.json").is_file()
