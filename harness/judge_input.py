@@ -20,6 +20,13 @@ CLOSE = 0.8
 """A name at least this much like a field's is taken for a misspelt one."""
 MOST_DIGITS = 4_300
 """Python converts no longer whole number."""
+FIRST_FT = ("ft", 0)
+"""Where the first cell of a flat `ft` is refused."""
+FIRST_CELLS = 4
+"""As many of a user's cells stand in a fix."""
+
+_BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+"""What pydantic calls a number out of range."""
 
 _NEEDED = {
     "greater_than": "a number above {gt:g}",
@@ -42,6 +49,7 @@ _UNIONS = {
 
 def read_request(text: str, *, source: str) -> JudgeRequest:
     """Check `text`, named `source` in messages; `UserError` tells the field, the reason and a fix."""
+    source = "standard input" if source == "-" else source
     data = _parsed(text, source=source)
     try:
         return JudgeRequest.model_validate(data)
@@ -87,16 +95,39 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _from_pydantic(error: ValidationError, *, data: Any) -> Problem:
     """The first problem pydantic found, in our words, with the number of further ones."""
-    details = error.errors(include_url=False)
+    details = _told_once(error.errors(include_url=False), data=data)
     problem = _worded(details[0], data=data)
     others = len({_place(other) for other in details} - {_place(details[0])})
     more = f"{others} more field{'s are' if others > 1 else ' is'} wrong"
     return problem if not others else problem._replace(what=f"{problem.what} (and {more})")
 
 
+def _told_once(details: list[ErrorDetails], *, data: Any) -> list[ErrorDetails]:
+    """Every cell of a flat `ft` is wrong in the same way; the first one speaks for all."""
+    if not _flat_cells(data):
+        return details
+    return [each for each in details if each["loc"][:1] != ("ft",) or each["loc"] == FIRST_FT]
+
+
+def _flat_cells(data: Any) -> list[Any]:
+    """The cells of an `ft` that holds them itself, where it should hold lists of them."""
+    cells = data.get("ft") if isinstance(data, dict) else None
+    if not isinstance(cells, list) or any(isinstance(cell, list | dict) for cell in cells):
+        return []
+    return cells
+
+
+def _flat(cells: list[Any]) -> Problem:
+    first = [quoted(cell) for cell in cells[:FIRST_CELLS]] + ["..."] * (len(cells) > FIRST_CELLS)
+    what = "it is one flat list; it needs one list per training seed"
+    return Problem("ft", what, f"[[{', '.join(first)}]]")
+
+
 def _worded(detail: ErrorDetails, *, data: Any) -> Problem:
     if detail["type"] == "content":
         return Problem(**detail["ctx"])
+    if detail["loc"] == FIRST_FT and (cells := _flat_cells(data)):
+        return _flat(cells)
     field, value = _path(detail, data=data), detail["input"]
     if detail["type"] == "missing":
         return Problem(field, "it is missing", "add this field")
@@ -107,7 +138,8 @@ def _worded(detail: ErrorDetails, *, data: Any) -> Problem:
         return Problem(field, f"{value} is too long", SHORTER)
     if detail["type"] == "string_unicode":
         return Problem(field, f"{quoted(value)} holds half of a character", "write whole Unicode characters")
-    return Problem(field, f"{quoted(value)} is wrong", f"give {_needed(detail)}")
+    state = "out of range" if detail["type"] in _BOUNDS else "wrong"
+    return Problem(field, f"{quoted(value)} is {state}", f"give {_needed(detail)}")
 
 
 def _needed(detail: ErrorDetails) -> str:

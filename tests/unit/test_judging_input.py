@@ -28,23 +28,34 @@ BAD = [
     ({"ft": []}, "ft: it holds no items"),
     ({"ft": [[]]}, "ft: it holds no items"),
     ({"ft": 3}, "ft: 3 is wrong"),
+    (
+        {"ft": [1, None, 1]},
+        "ft: it is one flat list; it needs one list per training seed. Fix: [[1, null, 1]]",
+    ),
+    (
+        {"ft": ["no", "yes", 1, 1, 1]},
+        'ft: it is one flat list; it needs one list per training seed. Fix: [["no", "yes", 1',
+    ),
+    ({"ft": [1] * 200, "metric": 1}, "metric: 1 is wrong (and 1 more field is wrong)"),
+    ({"ft": [1] * 200, "metric": None, "alpha": 2}, "alpha: 2 is out of range (and 2 more fields are wrong)"),
+    ({"ft": [[1], 1]}, "ft[1]: 1 is wrong. Fix: give a list"),
     ({"baselines": {}}, "baselines: there is nothing to beat"),
     ({"baselines": {"a\nb": [2] * 200}}, "baselines.a b[0]: 2 is neither"),
     ({"metric": "macro_f1"}, "y: metric macro_f1 needs the true labels"),
     ({"metric": "macro_f1", "y": ["a"] * 200}, "ft[0][0]: the label 0 does not occur in y"),
     ({"metric": "macro_f1", "y": [None] * 200}, "y[0]: null is wrong"),
     ({"metric": "rouge"}, 'metric: "rouge" is wrong'),
-    ({"alpha": 0}, "alpha: 0 is wrong"),
-    ({"alpha": 1.0}, "alpha: 1.0 is wrong"),
+    ({"alpha": 0}, "alpha: 0 is out of range"),
+    ({"alpha": 1.0}, "alpha: 1.0 is out of range"),
     ({"alpha": "0.05"}, 'alpha: "0.05" is wrong'),
     ({"margin": float("inf")}, "margin: Infinity is wrong"),
-    ({"margin": -0.1}, "margin: -0.1 is wrong"),
-    ({"floor": 1.5}, "floor: 1.5 is wrong"),
+    ({"margin": -0.1}, "margin: -0.1 is out of range"),
+    ({"floor": 1.5}, "floor: 1.5 is out of range"),
     ({"chosen_seed": 1}, "chosen_seed: 1 is not an index into ft"),
-    ({"planned_looks": 0}, "planned_looks: 0 is wrong"),
-    ({"planned_looks": 101}, "planned_looks: 101 is wrong. Fix: give a number of at most 100"),
+    ({"planned_looks": 0}, "planned_looks: 0 is out of range"),
+    ({"planned_looks": 101}, "planned_looks: 101 is out of range. Fix: give a number of at most 100"),
     ({"planned_looks": 10**400}, "planned_looks: 1000"),
-    ({"alpha": 5e-324}, "alpha: 5e-324 is wrong. Fix: give a number of at least 1e-06"),
+    ({"alpha": 5e-324}, "alpha: 5e-324 is out of range. Fix: give a number of at least 1e-06"),
     ({"chosen_seed": 10**4199}, "chosen_seed: 1000"),
     ({"clusters": [1, None] * 100}, "clusters[1]: null is wrong (and 99 more fields are wrong). Fix: give one name"),
     ({"y": [None] * 200}, "y[0]: null is wrong (and 199 more fields are wrong). Fix: give the true label"),
@@ -55,7 +66,7 @@ BAD = [
     ({"forgetting": {"\ud800": {"ft": [1]}}}, "forgetting.\\ud800.base: it is missing"),
     ({"metric": "\ud800"}, 'metric: "\\ud800" holds half of a character'),
     ({"baselines": {"x" * 9000: [2] * 200}}, f"baselines.{'x' * 57}...[0]: 2 is neither"),
-    ({"prior_uses_of_test_set": -1}, "prior_uses_of_test_set: -1 is wrong"),
+    ({"prior_uses_of_test_set": -1}, "prior_uses_of_test_set: -1 is out of range"),
     ({"aplha": 0.05}, "aplha: unknown field. Fix: write alpha"),
     (
         {"forgetting": {"piqa": {"ft": [1], "base": [1], "metric": 1}}},
@@ -122,3 +133,9 @@ def test_broken_documents_are_refused_in_one_line(text, message):
         read_request(text, source="scores.json")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_standard_input_is_called_by_its_name():
+    with pytest.raises(UserError) as caught:
+        read_request(json.dumps(GOOD | {"ft": [1]}), source="-")
+    assert str(caught.value).startswith("standard input: ft: it is one flat list")
