@@ -20,6 +20,8 @@ class Asked:
     default: Any = None
     """What stands there when nobody writes it; null when it has to be written."""
     description: str = ""
+    sample: Any = None
+    """The first of the field's own examples; null: it has none."""
 
     @property
     def section(self) -> type[Spec] | None:
@@ -37,25 +39,53 @@ class Asked:
         return [name for name, field in fields.items() if field.is_required()]
 
     @property
+    def least(self) -> list[str]:
+        """The keys of the shortest section: the required ones, else the first."""
+        return self.required or self.keys[:1]
+
+    @property
     def choices(self) -> list[str]:
         return [str(choice) for choice in get_args(self.kind)] if get_origin(self.kind) is Literal else []
+
+    @property
+    def items(self) -> "Asked | None":
+        """What each item may be, when a list belongs here."""
+        return self.inside(0) if get_origin(self.kind) is list else None
+
+    @property
+    def example(self) -> Any:
+        """A value that would do: the field's own, its default, or one made of the examples inside; null: none known."""
+        if self.sample is not None:
+            return self.sample
+        if self.section is None and self.default not in (None, [], {}):
+            return self.default
+        if self.section is not None:
+            parts = {name: self.inside(name).example for name in self.least}
+            return None if None in parts.values() else parts
+        inner = self.items.example if self.items else None
+        return [inner] if inner is not None else next(iter(self.choices), None)
+
+    def inside(self, part: str | int) -> "Asked":
+        """What one key or one place in the list may hold."""
+        return _field(self.section, str(part)) if self.section else _item(self, part)
 
 
 def asked_at(model: type[Spec], path: KeyPath) -> Asked:
     """What belongs at a key path; a path that the specs do not know asks for anything."""
     asked = Asked(model)
     for part in path:
-        asked = _field(asked, str(part)) if asked.section else _item(asked, part)
+        asked = asked.inside(part)
     return asked
 
 
-def _field(asked: Asked, name: str) -> Asked:
-    field = asked.section.model_fields.get(name) if asked.section else None
+def _field(section: type[Spec], name: str) -> Asked:
+    field = section.model_fields.get(name)
     if field is None:
         return Asked(Any)
     default = field.get_default(call_default_factory=True)
     known = None if default is PydanticUndefined else default
-    return Asked(_bare(field.annotation), known, (field.description or "").split("\n")[0])
+    sample = next(iter(field.examples or []), None)
+    return Asked(_bare(field.annotation), known, (field.description or "").split("\n")[0], sample)
 
 
 def _item(asked: Asked, part: str | int) -> Asked:

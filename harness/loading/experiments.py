@@ -1,13 +1,13 @@
 """Turn an experiment into its mistakes that only the workspace shows: model, gates, benchmarks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import UserError
 from harness.loading.places import Places, Problem
 from harness.loading.sources import model_folder
 from harness.loading.tasks import is_metric, unknown_metric
-from harness.loading.words import dotted, shown
+from harness.loading.words import KeyPath, dotted, shown
 from harness.metrics import METRICS
 from harness.specs import ExperimentSpec, TaskSpec
 
@@ -25,15 +25,18 @@ def experiment_problems(
     if task is not None:
         yield from _gate_problems(experiment, task, places)
     gates = experiment.gates
-    yield from _twice("forgetting", "benchmark", [gate.benchmark for gate in gates.forgetting], places)
-    yield from _twice("slices", "column", [gate.column for gate in gates.slices], places)
+    benchmarks, columns = [gate.benchmark for gate in gates.forgetting], [gate.column for gate in gates.slices]
+    yield from _twice(benchmarks, path=("gates", "forgetting"), field=("benchmark",), places=places)
+    yield from _twice(columns, path=("gates", "slices"), field=("column",), places=places)
+    forms = gates.ships.forms if gates.ships else []
+    yield from _twice(forms, path=("gates", "ships", "forms"), field=(), places=places)
 
 
-def _twice(gate: str, field: str, names: list[str], places: Places) -> Iterator[Problem]:
+def _twice(names: Sequence[str], *, path: KeyPath, field: KeyPath, places: Places) -> Iterator[Problem]:
     for i, name in enumerate(names):
         if name in names[:i]:
-            path = ("gates", gate, i, field)
-            yield places.problem(path, f"gates.{gate} names {shown(name)} twice", fix="keep one of them")
+            what = f"{dotted(path)} names {shown(name)} twice"
+            yield places.problem((*path, i, *field), what, fix="keep one of them")
 
 
 def _gate_problems(experiment: ExperimentSpec, task: TaskSpec, places: Places) -> Iterator[Problem]:
@@ -43,12 +46,20 @@ def _gate_problems(experiment: ExperimentSpec, task: TaskSpec, places: Places) -
             yield unknown_metric(path, name, known=[*task.metrics, *METRICS], places=places)
         elif name not in task.metrics:
             yield _unscored(path, name, experiment.task, places)
-    if experiment.gates.rouge is not None and _ROUGE not in task.metrics:
-        yield _unscored(("gates", "rouge"), _ROUGE, experiment.task, places)
+    if experiment.gates.rouge is not None:
+        yield from _rouge_problems(experiment, task, places)
     parse = experiment.gates.format
     if parse is not None and parse.labels and task.kind != "label":
         what = f"gates.format.labels needs a task of kind label; {experiment.task} is of kind {task.kind}"
         yield places.problem(("gates", "format", "labels"), what, fix="give a regex or a json_schema")
+
+
+def _rouge_problems(experiment: ExperimentSpec, task: TaskSpec, places: Places) -> Iterator[Problem]:
+    if _ROUGE not in task.metrics:
+        yield _unscored(("gates", "rouge"), _ROUGE, experiment.task, places)
+    if _ROUGE in experiment.gates.metrics:
+        what = f"{_ROUGE} has a gate twice, under rouge and metrics"
+        yield places.problem(("gates", "metrics", _ROUGE), what, fix="keep one of them", key=True)
 
 
 def _unscored(path: tuple[str, ...], metric: str, task: str, places: Places) -> Problem:
@@ -58,5 +69,10 @@ def _unscored(path: tuple[str, ...], metric: str, task: str, places: Places) -> 
 
 def benchmark_files(experiment: ExperimentSpec, *, root: Path) -> dict[str, Path | None]:
     """The file of each forgetting benchmark; None where it has to be an lm-eval task of that name."""
-    ours = {file.stem: file for file in (root / "tasks" / "forgetting").glob("*.yaml")}
+    ours = own_benchmarks(root)
     return {gate.benchmark: ours.get(gate.benchmark) for gate in experiment.gates.forgetting}
+
+
+def own_benchmarks(root: Path) -> dict[str, Path]:
+    """The benchmarks that the workspace has files of, by name."""
+    return {file.stem: file for file in sorted((root / "tasks" / "forgetting").glob("*.yaml"))}

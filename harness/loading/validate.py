@@ -1,6 +1,6 @@
 """Turn data into a spec, or into every mistake in it at once: value seen, what is needed, the fix."""
 
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -8,12 +8,15 @@ from pydantic_core import ErrorDetails
 from harness.loading.asked import Asked, asked_at
 from harness.loading.mending import mended_value, section_fix
 from harness.loading.places import Places, Problem
-from harness.loading.words import KeyPath, did_you_mean, dotted, flow, listed, nearest, shown
+from harness.loading.unknown import known_instead
+from harness.loading.words import KeyPath, dotted, flow, listed, nearest, shown
 from harness.specs.base import Spec
 
 SpecT = TypeVar("SpecT", bound=Spec)
 
 _UNKNOWN = "extra_forbidden"
+_TINY = 1e-3
+"""A bound below this is written out, and is there to rule out 0."""
 
 # What pydantic calls it, what a person needs.
 _NEEDS = {
@@ -27,12 +30,27 @@ _NEEDS = {
     "too_long": "at most {max_length} items",
     "dict_type": "a mapping",
     "model_type": "a mapping",
-    "greater_than_equal": "at least {ge:g}",
     "greater_than": "more than {gt:g}",
     "less_than_equal": "at most {le:g}",
     "less_than": "less than {lt:g}",
     "string_pattern_mismatch": "lower-case letters, digits and _ only",
 }
+
+
+class _Draft(NamedTuple):
+    """What is being checked."""
+
+    model: type[Spec]
+    data: Any
+    places: Places
+
+    def accepts(self, path: KeyPath, value: Any) -> bool:
+        """Whether a value in this place would leave no mistake there."""
+        try:
+            self.model.model_validate(_replaced(self.data, path, value))
+        except ValidationError as error:
+            return all(item["loc"][: len(path)] != path for item in error.errors(include_url=False))
+        return True
 
 
 def validated(model: type[SpecT], data: Any, *, places: Places) -> tuple[SpecT | None, list[Problem]]:
@@ -44,52 +62,65 @@ def validated(model: type[SpecT], data: Any, *, places: Places) -> tuple[SpecT |
         misspelt = {(*item["loc"][:-1], _guess(item, model)) for item in items if item["type"] == _UNKNOWN}
         # A misspelt key is one mistake, not also a missing one.
         once = [item for item in items if item["type"] != "missing" or item["loc"] not in misspelt]
-        return None, [_problem(item, model, places) for item in once]
+        return None, [_problem(item, _Draft(model, data, places)) for item in once]
+
+
+def _replaced(data: Any, path: KeyPath, value: Any) -> Any:
+    """A copy of the data with another value in one place."""
+    if not path:
+        return value
+    key, rest = path[0], path[1:]
+    if isinstance(data, list):
+        return [_replaced(item, rest, value) if i == key else item for i, item in enumerate(data)]
+    section = data if isinstance(data, dict) else {}  # `model: 5` is short for model.name
+    return {**section, key: _replaced(section.get(key), rest, value)}
 
 
 def _guess(item: ErrorDetails, model: type[Spec]) -> str | None:
     return nearest(str(item["loc"][-1]), asked_at(model, item["loc"][:-1]).keys)
 
 
-def _problem(item: ErrorDetails, model: type[Spec], places: Places) -> Problem:
+def _problem(item: ErrorDetails, draft: _Draft) -> Problem:
     special = {_UNKNOWN: _unknown_key, "missing": _missing, "misfit": _misfit}
-    return special.get(item["type"], _wrong_value)(item, model, places)
+    return special.get(item["type"], _wrong_value)(item, draft)
 
 
-def _unknown_key(item: ErrorDetails, model: type[Spec], places: Places) -> Problem:
+def _unknown_key(item: ErrorDetails, draft: _Draft) -> Problem:
     path = item["loc"]
-    fix = did_you_mean(str(path[-1]), asked_at(model, path[:-1]).keys, kind="keys")
-    return places.problem(path, f"{dotted(path)} is not a known key", fix=fix, key=True)
+    fix = known_instead(path, item["input"], keys=asked_at(draft.model, path[:-1]).keys)
+    return draft.places.problem(path, f"{dotted(path)} is not a known key", fix=fix, key=True)
 
 
-def _missing(item: ErrorDetails, model: type[Spec], places: Places) -> Problem:
-    path, parent = item["loc"], item["loc"][:-1]
+def _missing(item: ErrorDetails, draft: _Draft) -> Problem:
+    path, parent, places = item["loc"], item["loc"][:-1], draft.places
     if isinstance(path[-1], int):
         what = f"{dotted(parent)} has {_items(len(item['input']))}; needs a list of two numbers, [low, high]"
-        return places.problem(parent, what, fix=places.setting(parent, flow(asked_at(model, parent).default)))
-    meaning = asked_at(model, path).description.rstrip(".")
-    fix = f"add {path[-1]}: ..." + (f" ({meaning})" if meaning else "")
+        return places.problem(parent, what, fix=places.setting(parent, flow(asked_at(draft.model, parent).default)))
+    asked = asked_at(draft.model, path)
+    value = "..." if asked.example is None else flow(asked.example)
+    meaning = asked.description.rstrip(".")
+    fix = f"add {path[-1]}: {value}" + (f" ({meaning})" if meaning else "")
     return places.problem(path, f"{dotted(path)} is missing", fix=fix)
 
 
-def _misfit(item: ErrorDetails, model: type[Spec], places: Places) -> Problem:
+def _misfit(item: ErrorDetails, draft: _Draft) -> Problem:
     """A validator of ours: it names the fields at odds; the one a person wrote is the place."""
-    context = item.get("ctx", {})
-    paths: list[KeyPath] = [(*item["loc"], name) for name in context["fields"]] or [item["loc"]]
+    context, places = item.get("ctx", {}), draft.places
+    paths: list[KeyPath] = [(*item["loc"], *name.split(".")) for name in context["fields"]] or [item["loc"]]
     written = [path for path in paths if places.exact(path)]
     place = min(written, key=lambda path: not places.at(path).is_override) if written else paths[0]
     fix = places.setting(paths[0], context["fix"])
     return places.problem(place, f"{dotted(paths[0])} {context['what']}", fix=fix)
 
 
-def _wrong_value(item: ErrorDetails, model: type[Spec], places: Places) -> Problem:
-    path, value = item["loc"], item["input"]
-    asked = asked_at(model, path)
+def _wrong_value(item: ErrorDetails, draft: _Draft) -> Problem:
+    path, value, places = item["loc"], item["input"], draft.places
+    asked = asked_at(draft.model, path)
     if not places.exact(path):
         path = path[:-1]  # `model: 5` is short for model.name
     typed = places.at(path).typed
     what = f"{dotted(path)} is {shown(value, typed=typed)}; needs {_need(item, asked)}"
-    mended = mended_value(item, asked, typed=typed)
+    mended = mended_value(item, asked, typed=typed, accepted=lambda value: draft.accepts(path, value))
     return places.problem(path, what, fix=places.setting(path, mended) if mended else section_fix(asked))
 
 
@@ -99,8 +130,18 @@ def _need(item: ErrorDetails, asked: Asked) -> str:
         return f"one of {listed(asked.choices)}"
     if item["type"] == "too_short":
         return f"at least {_items(context['min_length'])}"
+    if item["type"] == "greater_than_equal":
+        return _at_least(context["ge"], value=item["input"])
     need = _NEEDS.get(item["type"])
     return need.format(**context) if need else f"another value ({item['msg']})"
+
+
+def _at_least(bound: float, *, value: float) -> str:
+    """`at least 1`; a tiny bound as `more than 0 (at least 0.000001)`."""
+    if not 0 < bound < _TINY:
+        return f"at least {bound:g}"
+    least = f"at least {bound:.9f}".rstrip("0")
+    return least if value > 0 else f"more than 0 ({least})"
 
 
 def _items(count: int) -> str:

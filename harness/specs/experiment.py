@@ -70,7 +70,7 @@ class SearchSpec(Spec):
     """Stop a trial whose epoch is below the median of earlier trials at that epoch."""
     seed: int = Field(default=0, ge=0)
     """Seed of sampler, data order and initialisation."""
-    budget_minutes: float | None = Field(default=None, gt=0)
+    budget_minutes: float | None = Field(default=None, gt=0, examples=[60.0])
     """Start no new trial past this many training minutes; null: no limit."""
     batch_size: int = Field(default=8, ge=1)
     """Examples per optimiser step."""

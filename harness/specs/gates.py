@@ -1,5 +1,6 @@
 """What a candidate must prove: the gates of an experiment."""
 
+from math import ceil, log
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -9,14 +10,18 @@ from harness.specs.base import Positive, Spec, misfit
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 Loss = Annotated[float, Field(ge=1e-6, lt=1)]
 """A loss below a millionth is none; to rule it out takes more items than anybody counts."""
+COIN = 0.5
+"""The level at which a verdict is worth no more than a coin's."""
+ROUNDING = 1e-9
+"""What the logarithms of a whole number of requests may be off."""
 
 
 class MetricGate(Spec):
     """A gate on one metric."""
 
-    floor: float | None = Field(default=None, gt=0, lt=1)
+    floor: float | None = Field(default=None, gt=0, lt=1, examples=[0.5])
     """The tuned model must prove that it scores above this."""
-    margin: float | None = Field(default=None, ge=0, lt=1)
+    margin: float | None = Field(default=None, ge=0, lt=1, examples=[0.02])
     """It must beat every prompt champion by more than this; null: no improvement gate on this metric."""
 
     @model_validator(mode="after")
@@ -29,18 +34,18 @@ class MetricGate(Spec):
 class BenchmarkGate(Spec):
     """What the model must not lose."""
 
-    benchmark: str
+    benchmark: str = Field(examples=["piqa"])
     """A file `tasks/forgetting/NAME.yaml`, or the name of any lm-eval task."""
     margin: Loss = 0.03
     """Largest loss of accuracy that is acceptable."""
-    limit: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1, examples=[500])
     """Items at most, from the half that only the gate sees; null: all of them."""
 
 
 class SliceGate(Spec):
     """A part of the test set that must not get worse."""
 
-    column: str
+    column: str = Field(examples=["COLUMN"])
     """A column of the data; each of its values is a slice of the test items."""
     gate: bool = False
     """true: a proven regression on any of its slices vetoes FINE_TUNE; false: it is only reported."""
@@ -49,10 +54,10 @@ class SliceGate(Spec):
 class LatencyGate(Spec):
     """How long an answer may take, one request at a time, on the machine that runs the experiment."""
 
-    seconds: Positive
-    """An answer must be there within this time …"""
+    seconds: Positive = Field(examples=[0.5])
+    """The time within which an answer must be there."""
     share: Ratio = 0.95
-    """… in more than this share of the requests."""
+    """More than this share of the requests must be answered in time."""
     requests: int = Field(default=100, ge=1)
     """Validation prompts to time, repeated from the start where there are fewer."""
 
@@ -60,13 +65,13 @@ class LatencyGate(Spec):
 class CostGate(Spec):
     """What an answer may cost, by its tokens."""
 
-    usd: Positive
-    """An answer must cost at most this many dollars …"""
+    usd: Positive = Field(examples=[0.001])
+    """What an answer may cost at most, in dollars."""
     share: Ratio = 0.95
-    """… in more than this share of the test items."""
-    usd_per_million_in: float = Field(ge=0)
+    """More than this share of the test items must be answered at that price."""
+    usd_per_million_in: float = Field(ge=0, examples=[0.15])
     """Price of a million prompt tokens."""
-    usd_per_million_out: float = Field(ge=0)
+    usd_per_million_out: float = Field(ge=0, examples=[0.6])
     """Price of a million generated tokens."""
 
 
@@ -125,9 +130,9 @@ class GatesSpec(Spec):
 
     alpha: float = Field(default=0.05, ge=1e-6, lt=1)
     """How often FINE_TUNE may be wrong; below a millionth no resampling test could prove anything."""
-    margin: float | None = Field(default=None, ge=0, lt=1)
+    margin: float | None = Field(default=None, ge=0, lt=1, examples=[0.02])
     """Improvement over every prompt champion on the deciding metric; null: .02, or .01 for ROUGE and token-F1."""
-    metrics: dict[str, MetricGate] = Field(default_factory=dict)
+    metrics: dict[str, MetricGate] = Field(default_factory=dict, examples=[{"exact_match": {"floor": 0.2}}])
     """Further gates by metric, for example `exact_match: {floor: 0.2}`."""
     rouge: MetricGate | None = None
     """The ROUGE-L gate: a floor, an improvement, or both."""
@@ -139,7 +144,7 @@ class GatesSpec(Spec):
     """A ceiling on the time of an answer."""
     cost: CostGate | None = None
     """A ceiling on the price of an answer."""
-    format: FormatGate | None = None
+    format: FormatGate | None = Field(default=None, examples=[{"regex": "[A-Z].*"}])
     """The share of answers that must parse."""
     ships: ShipGate | None = None
     """Forms of the tuned model to compare with the adapter, before one of them is served."""
@@ -150,3 +155,25 @@ class GatesSpec(Spec):
     """
     allow_underpowered: bool = False
     """Search even where no plausible gain could be proven on this few test items."""
+
+    @field_validator("alpha")
+    @classmethod
+    def _better_than_a_coin(cls, alpha: float) -> float:
+        if alpha > COIN:
+            raise misfit(f"is {alpha:g}, more often wrong than a coin; needs at most {COIN:g}", fix="0.05")
+        return alpha
+
+    @model_validator(mode="after")
+    def _enough_requests(self) -> "GatesSpec":
+        """With all in time the exact test's p is share ** requests; of the looks, the first one is the most lenient."""
+        latency, looks = self.latency, self.planned_looks
+        needed = ceil(log(self.alpha / looks) / log(latency.share) - ROUNDING) if latency else 0
+        if latency is not None and latency.requests < needed:
+            level = f"alpha {self.alpha:g}" + (f" over {looks} planned looks" if looks > 1 else "")
+            proof = f"if all are in time, that still proves no share above {latency.share:g} at {level}"
+            raise misfit(
+                f"is {latency.requests}; {proof}; needs at least {needed}",
+                fix=str(needed),
+                fields=("latency.requests", "latency.share", "alpha", "planned_looks"),
+            )
+        return self

@@ -30,7 +30,7 @@ gates:
   rouge: {floor: 0.3}
   forgetting: [{benchmark: piqa, limit: 12}]
   format: {regex: "[^\\n]+"}
-  latency: {seconds: 60, requests: 3}
+  latency: {seconds: 60, share: 0.3, requests: 3}
   ships: {forms: [merged]}
   allow_underpowered: true
 report: {examples: 3}

@@ -62,7 +62,7 @@ IN_EXPERIMENT = [
     ("exact_match: {floor: 0.2}", "rouge1: {floor: 0.1}", "12:5", "does not score", f"add rouge1 to metrics in {TASK}"),
     ("exact_match: {floor: 0.2}", "exact_match: {floor: 20}", "12:26", "needs less than 1", "Fix: floor: 0.2"),
     ("exact_match: {floor: 0.2}", "exact_match: {}", "12:5", "asks for nothing", "{floor: 0.5}"),
-    ("exact_match: {floor: 0.2}", "exact_match: 0.2", "12:18", "needs a mapping", "floor, margin"),
+    ("exact_match: {floor: 0.2}", "exact_match: 0.2", "12:18", "needs a mapping", "exact_match: {floor: 0.2}"),
     ("    - benchmark: arithmetic\n      ", "    - ", "15:7", "gates.forgetting.0.benchmark is missing"),
     ("- benchmark: arithmetic\n      margin: 0.05", "- arithmetic", "15:7", "{benchmark: arithmetic}"),
     ("    - bench", "    - benchmark: arithmetic\n    - bench", "16:18", "names 'arithmetic' twice"),
