@@ -16,6 +16,8 @@ from harness.canonical import file_digest
 from harness.errors import UserError
 from harness.ledger import Ledger, Use
 from harness.loading import Resolved, source_path
+from harness.loading.experiments import own_benchmarks
+from harness.loading.words import nearest, shown
 from harness.pins import Pins
 from harness.plan.setup import Benchmark, Setup, Source
 from harness.store import Store
@@ -96,8 +98,7 @@ def uses_hub(setup: Setup) -> bool:
 def _benchmark(name: str, path: Path | None, *, resolved: Resolved) -> Benchmark:
     if path is None:
         if not is_known_task(name):
-            fix = f"write tasks/forgetting/{name}.yaml, or choose a task that lm-eval knows"
-            raise UserError(f"unknown benchmark {name!r}", where=resolved.where("gates", "forgetting"), fix=fix)
+            raise _unknown(name, resolved=resolved)
         return Benchmark({"lm_eval": name}, None, None)
     source = _metadata(path).get("source")
     try:
@@ -107,6 +108,14 @@ def _benchmark(name: str, path: Path | None, *, resolved: Resolved) -> Benchmark
     code = {file.name: file_digest(file) for file in sorted(path.parent.glob("*.py"))}
     identity = {"file": file_digest(path), **code} | ({"data": file_digest(data)} if data else {})
     return Benchmark(identity, str(path), str(data) if data else None)
+
+
+def _unknown(name: str, *, resolved: Resolved) -> UserError:
+    place = [gate.benchmark for gate in resolved.experiment.gates.forgetting].index(name)
+    guess = nearest(name, own_benchmarks(resolved.root))
+    fix = f"did you mean {guess}?" if guess else f"write tasks/forgetting/{name}.yaml, or name a task that lm-eval has"
+    where = resolved.where("gates", "forgetting", place, "benchmark")
+    return UserError(f"unknown benchmark {shown(name)}", where=where, fix=fix)
 
 
 def _metadata(path: Path) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """`check` finds what can be found without a forward pass, and places it."""
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from workspace import make_workspace, swap, write
 
+from harness.adapters.forgetting import is_known_task
 from harness.cli.main import status
 
 
@@ -66,7 +69,32 @@ def test_an_unknown_benchmark_is_named_before_anything_runs(
 ) -> None:
     swap(workspace, "experiments/first.yaml", "benchmark: arithmetic", "benchmark: no_such_task")
     assert status(["check", "experiments/first.yaml"]) == 2
-    assert "unknown benchmark 'no_such_task'" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert message.startswith("experiments/first.yaml:15:18: unknown benchmark 'no_such_task'. Fix: write tasks/forg")
+
+
+def test_lm_eval_is_asked_only_for_names_that_its_files_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = SimpleNamespace(TaskManager=lambda: SimpleNamespace(all_tasks=["arc_easy"]))
+    monkeypatch.setitem(sys.modules, "lm_eval.tasks", known)
+    assert is_known_task("arc_easy")
+    assert not is_known_task("arc_challenge")
+    monkeypatch.setitem(sys.modules, "lm_eval.tasks", None)
+    assert not is_known_task("no_such_task")
+
+
+def test_a_misspelt_benchmark_is_placed_where_it_is_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = "    - {benchmark: arithmetic}\n    - benchmark: arithmatic"
+    swap(workspace, "experiments/first.yaml", "    - benchmark: arithmetic", more)
+    assert status(["check", "experiments/first.yaml"]) == 2
+    message = capsys.readouterr().err
+    assert message == "experiments/first.yaml:16:18: unknown benchmark 'arithmatic'. Fix: did you mean arithmetic?\n"
+
+
+def test_a_missing_column_is_placed_where_it_is_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slices = "  slices: [{column: answer}, {column: anwser}]\n  forgetting:"
+    swap(workspace, "experiments/first.yaml", "  forgetting:", slices)
+    assert status(["check", "experiments/first.yaml"]) == 2
+    assert capsys.readouterr().err.startswith("experiments/first.yaml:14:39: data has no column 'anwser'")
 
 
 def test_a_model_without_safetensors_is_refused(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
