@@ -28,7 +28,7 @@ lint: $(DEV)  ## Style, types and the import map.
 bench: $(DEV)  ## Benchmarks; run them with nothing else going on.
 	$(BIN)/python tests/benchmarks
 
-clean:  ## Remove the environment and all results of runs.
+clean:  ## Remove the environment and all results of runs; which test items were used stays known.
 	rm -rf $(VENV) .harness build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -f reports/*/report.html reports/*/report.md reports/*/report.json
 

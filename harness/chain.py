@@ -4,12 +4,11 @@ A line is `{"line": 1, …, "previous": "", "hash": …}`; its hash is over ever
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from harness.canonical import digest
-from harness.disk import flush
+from harness.disk import write_whole
 from harness.errors import StoreError
 
 Row = dict[str, Any]
@@ -41,13 +40,7 @@ def appended(path: Path, fields: Row) -> None:
     rows = verified(path)
     row = {"line": len(rows) + 1, **fields, "previous": rows[-1]["hash"] if rows else ""}
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.writelines(json.dumps(each) + "\n" for each in [*rows, {**row, "hash": digest(row)}])
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(path)
-    flush(path.parent)
+    write_whole(path, "".join(json.dumps(each) + "\n" for each in [*rows, {**row, "hash": digest(row)}]).encode())
 
 
 def stamp(path: Path) -> Stamp | None:

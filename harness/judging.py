@@ -59,7 +59,7 @@ class Slice(_Model):
     items: list[int]
     """Indices of its test items, from 0."""
     gate: bool = False
-    """Whether a proven regression on it vetoes FINE_TUNE; false: it is only reported."""
+    """Whether a regression on it vetoes FINE_TUNE (proven) or withholds it (its own p); false: only reported."""
 
 
 class JudgeRequest(_Model):
@@ -167,7 +167,7 @@ class SliceFinding(_Model):
     regressed: bool
     """Whether a regression is proven: `p_holm` is at most the level of this look."""
     gate: bool
-    """Whether a proven regression vetoes FINE_TUNE."""
+    """Whether a regression vetoes FINE_TUNE where it is proven, and withholds it where `p` alone shows it."""
     withholds: bool
     """Gated, and `p` itself is at most the level of this look: FINE_TUNE is withheld, proven or not."""
     test: str

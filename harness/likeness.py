@@ -7,11 +7,15 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 FINGERPRINTS = "fingerprints.json"
 """File beside a sealed test set: the marks of every item, in the items' order."""
 Marks = tuple[str, ...]
-"""Fingerprints of one item; two items that share any of them are one."""
+"""Hashes that name one item; those that begin with `~` are of phrases and name it only in company."""
+WEAK = "~"
+PHRASED = 0.1
+"""Share of the items, of the smaller of two sets, that must have phrases in common before these count."""
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)([\W_]+)(?=\d)")
 
 
@@ -30,7 +34,23 @@ def normalised(text: str) -> str:
 
 def fingerprint(text: str) -> str:
     """16 hex digits that texts have in common if they are alike."""
-    return hashlib.sha256(normalised(text).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashed(normalised(text))
+
+
+def hashed(text: str) -> str:
+    """16 hex digits of the text as it is."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def shared_items(mine: Sequence[Marks], theirs: frozenset[str], *, count: int) -> int:
+    """How many of my items are among `count` others that have the marks `theirs` between them.
+
+    One item with a name in common is one; phrases are in common by chance as well, so they count only together.
+    """
+    either = sum(not theirs.isdisjoint(item) for item in mine)
+    if either >= max(2, PHRASED * min(len(mine), count)):
+        return either
+    return sum(any(mark in theirs for mark in item if not mark.startswith(WEAK)) for item in mine)
 
 
 def write_marks(folder: Path, items: Iterable[Sequence[str]]) -> None:
@@ -44,9 +64,9 @@ def read_marks(folder: Path) -> tuple[Marks, ...]:
     return marks_of(json.loads((folder / FINGERPRINTS).read_text("utf-8")))
 
 
-def marks_of(items: Sequence[str | Sequence[str]]) -> tuple[Marks, ...]:
+def marks_of(items: Iterable[Any]) -> tuple[Marks, ...]:
     """Marks as they stand in a file; where an item had a single one, it may stand there bare."""
-    return tuple((item,) if isinstance(item, str) else tuple(map(str, item)) for item in items)
+    return tuple(tuple(map(str, item)) if isinstance(item, list | tuple) else (str(item),) for item in items)
 
 
 @cache

@@ -14,14 +14,15 @@ from harness.adapters.models import ModelReference, resolved_model
 from harness.adapters.tables import newest_revision, source_files
 from harness.canonical import file_digest
 from harness.errors import UserError
-from harness.ledger import Ledger, Use
+from harness.ledger import Ledger
 from harness.loading import Resolved, source_path
 from harness.loading.experiments import own_benchmarks
 from harness.loading.words import nearest, shown
 from harness.pins import Pins
 from harness.plan.setup import Benchmark, Setup, Source
 from harness.store import Store
-from harness.witnesses import report_uses, store_uses
+from harness.uses import Use
+from harness.witnesses import mirror_uses, report_uses, store_uses
 
 STATE = ".harness"
 """Folder of a workspace for everything that can be made again, and the ledger."""
@@ -41,14 +42,15 @@ def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
 
 def sound_ledger(root: Path) -> Ledger:
     """The workspace's ledger; a broken chain is an error here, hours before the verdict would need it."""
-    state = root / STATE
+    state, mirror = root / STATE, root / "reports" / "ledger.jsonl"
 
     @cache
     def witnesses(listed: frozenset[str]) -> tuple[Use, ...]:
         reports = [*root.glob("reports/*/report.json"), *state.glob("runs/*/report.json")]
-        return (*store_uses(Store(state / "store"), listed=listed), *report_uses(sorted(reports)))
+        copied = mirror_uses(mirror)
+        return (*store_uses(Store(state / "store"), listed=listed), *copied, *report_uses(sorted(reports)))
 
-    ledger = Ledger(state / "ledger.jsonl", witnesses)
+    ledger = Ledger(state / "ledger.jsonl", witnesses, mirror)
     ledger.lines()
     return ledger
 

@@ -11,7 +11,7 @@ import numpy as np
 from harness.judging import JudgeRequest, SliceFinding
 from harness.samples import sample_of
 from harness.stats.compare import Compared, Sample, compare
-from harness.wording import gap, p_value
+from harness.wording import counted, gap, p_value
 
 
 class _Test(NamedTuple):
@@ -84,11 +84,11 @@ def _finding(test: _Test, found: Compared, p_holm: float, *, alpha: float) -> Sl
 
 def _sentence(test: _Test, found: Compared, *, p_holm: float, regressed: bool, withholds: bool) -> str:
     """The finding as a manager would say it."""
-    size = f"{test.sample.items:,} item{'s' if test.sample.items != 1 else ''}"
-    start = f"On {test.slice} ({size}) fine-tuning scores {gap(found.effect, against=test.against)}"
+    size, lead = counted(test.sample.items, "item"), gap(found.effect, against=test.against)
+    start = f"On {test.slice} ({size}) fine-tuning scores {lead}"
     if found.refusal:
         return f"{start}; a regression cannot be judged: {found.refusal}."
     if withholds and not regressed:
-        corrected = f"not proven among all slices (Holm {p_value(p_holm)})"
-        return f"{start}; a regression is likely ({p_value(found.p.p_fail)}), though {corrected}."
+        alone = f"{p_value(found.p.p_fail)} alone, Holm {p_value(p_holm)} among all slices"
+        return f"{start}; a regression is not proven, but cannot be set aside ({alone})."
     return f"{start}; {'a' if regressed else 'no'} regression is proven (Holm {p_value(p_holm)})."

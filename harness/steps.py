@@ -8,9 +8,10 @@ from harness.canonical import digest
 
 VERSIONS: dict[str, int] = {
     "data": 3,
-    "testset": 3,
+    "slices": 1,
+    "testset": 4,
     "predict": 1,
-    "score": 2,
+    "score": 3,
     "train": 1,
     "merge": 1,
     "latency": 1,
@@ -22,6 +23,7 @@ VERSIONS: dict[str, int] = {
 
 NUMERIC_LIBRARIES: dict[str, tuple[str, ...]] = {
     "data": ("datasets", "pandas"),
+    "slices": ("datasets", "pandas"),
     "testset": ("datasets", "pandas"),
     "predict": ("torch", "transformers", "tokenizers", "peft", "bitsandbytes"),
     "score": ("evaluate", "rouge_score", "scikit-learn"),

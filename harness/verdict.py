@@ -14,7 +14,7 @@ from harness.samples import forgetting_sample, missing_outputs, sample_of
 from harness.slices import slice_findings
 from harness.stats.compare import Compared, Sample, compare
 from harness.stats.power import KEPT_DISCORDANCE, items_needed, noninferiority_power
-from harness.wording import gap, p_value, points
+from harness.wording import counted, gap, p_value, points
 
 SPENDING_RATIO = 3.0
 """Each planned look may spend a third of the look before it; their sum stays within alpha."""
@@ -96,10 +96,11 @@ def _beats(request: JudgeRequest, *, name: str) -> _Claim:
 def _keeps(name: str, bench: Forgetting, *, scope: str, alpha: float) -> _Claim:
     warnings = []
     if (n := len(bench.ft)) < FEWEST_FORGETTING_ITEMS:
-        chance = noninferiority_power(n, margin=bench.margin, discordance=KEPT_DISCORDANCE, alpha=alpha)
+        test = {"margin": bench.margin, "discordance": KEPT_DISCORDANCE, "alpha": alpha}
+        here, there = (noninferiority_power(count, **test) for count in (n, FEWEST_FORGETTING_ITEMS))
         warnings.append(
-            f"{n} items: a model that lost nothing passes about {chance:.0%} of the time; "
-            f"{FEWEST_FORGETTING_ITEMS:,} items or more are better"
+            f"on {counted(n, 'item')} a model that lost nothing passes about {here:.0%} of the time, "
+            f"on {FEWEST_FORGETTING_ITEMS:,} {there:.0%}"
         )
     if scope == "recipe":
         warnings.append("this benchmark was scored for one adapter, so it says nothing about other seeds")
@@ -110,7 +111,7 @@ def _keeps(name: str, bench: Forgetting, *, scope: str, alpha: float) -> _Claim:
 
 def _missing(request: JudgeRequest, *, other: Arm | None) -> list[str]:
     count = missing_outputs(request, other=other)
-    return [f"{count} outputs are missing and count as wrong"] if count else []
+    return [f"{counted(count, 'output')} missing, counted as wrong"] if count else []
 
 
 def _condition(claim: _Claim, *, alpha: float, count: int) -> Condition:
@@ -167,7 +168,7 @@ def _reasons(verdict: Verdict, conditions: list[Condition], *, worse: list[Slice
         return [f"All conditions are proven, each at level {alpha:.3g} ({len(conditions)} tested)."]
     wanted = "fail" if verdict == "PROMPT" else "unresolved"
     reasons = [f"{c.cond}: {c.reason}" for c in conditions if c.outcome == wanted]
-    reasons += [f"slice {found.slice}: {found.reason}" for found in worse if found.regressed or verdict != "PROMPT"]
+    reasons += [found.reason for found in worse if found.regressed or verdict != "PROMPT"]
     return reasons
 
 
@@ -178,4 +179,6 @@ def _open_sentence(request: JudgeRequest) -> str:
 
 def _spent_sentence(request: JudgeRequest) -> str:
     uses, looks = request.prior_uses_of_test_set, request.planned_looks
-    return f"FINE_TUNE needs fresh test items: {uses} verdict(s) already used these, {looks} were planned."
+    used = f"{counted(uses, 'verdict')} {'has' if uses == 1 else 'have'} used these before"
+    planned = f"{looks} {'was' if looks == 1 else 'were'} planned"
+    return f"FINE_TUNE needs fresh test items (test_set_spent): {used}, and {planned}."

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StoreError
-from harness.ledger import Use, counted
+from harness.ledger import Ledger
 from harness.likeness import FINGERPRINTS, read_marks
 from harness.store import Artifact, Store
+from harness.uses import Use, counted
 
 STORE = "the store"
 
@@ -59,14 +60,21 @@ def report_uses(paths: Iterable[Path]) -> Iterator[Use]:
             )
 
 
+def mirror_uses(path: Path) -> Iterator[Use]:
+    """Openings by the copy of the ledger beside the reports; `StoreError` if its chain is broken."""
+    for use in Ledger(path).lines():
+        yield use._replace(line=None, source="/".join(path.parts[-2:]), saw=use.source)
+
+
 def _whole(value: Any, *, least: int) -> int:
     """A number as a report should hold it; anything else is the least there can be."""
     return value if type(value) is int and value >= least else least
 
 
 def _scores(lock: Artifact) -> list[str]:
-    """Keys of the test scores that a lock fixed beforehand; locks of older versions named none."""
-    return [key for key in lock.inputs.get("rests_on", {}).values() if key.startswith("score-")]
+    """Keys of the test scores, and of the tuned model's benchmarks, that a lock fixed beforehand."""
+    rests_on = lock.inputs.get("rests_on", {})
+    return [key for role, key in rests_on.items() if key.startswith("score-") or role.startswith("tuned:")]
 
 
 def _use(lock: Artifact, *, judged: list[Artifact], store: Store) -> Iterator[Use]:

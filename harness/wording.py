@@ -7,10 +7,28 @@ def points(value: float) -> str:
 
 
 def gap(effect: float, *, against: str) -> str:
-    """How far fine-tuning is from somebody: `12.5 points fewer than few_shot`."""
-    return f"{points(abs(effect))} {'more' if effect >= 0 else 'fewer'} than {against}"
+    """How far fine-tuning is from somebody: `12.5 points lower than few_shot`."""
+    if not round(abs(effect), 3):
+        return f"the same as {against}"
+    return f"{points(abs(effect))} {'higher' if effect > 0 else 'lower'} than {against}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 item`, `1,200 items`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def p_value(p: float) -> str:
     """A p-value with the digits that matter: `p = 0.0031`."""
     return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def slice_words(*, judged: bool, regressed: bool, withholds: bool, gate: bool) -> str:
+    """What was found on a slice, and what follows from it."""
+    if not judged:
+        return "cannot be judged, so nothing guards it" if gate else "cannot be judged"
+    if regressed:
+        return "regressed, vetoes" if gate else "regressed, not gated"
+    if withholds:
+        return "may have regressed, withholds FINE_TUNE"
+    return "no proven regression, gated" if gate else "no proven regression"

@@ -3,6 +3,7 @@
 import importlib.util
 import tempfile
 from collections.abc import Callable, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def _checked(name: str, score: Score, answer: str, *, item: Example, note: str =
     except Exception as error:  # Somebody else's code may raise anything.
         what = f"metric {name} raised {type(error).__name__}: {error}, {shown}"
         raise UserError(what, where="metrics", fix="mend its function, or take another metric") from error
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
+    if not isinstance(value, Real) or not 0 <= float(value) <= 1:
         raise UserError(f"metric {name} returned {value!r}, {shown}", where="metrics", fix="scale it to [0, 1]")
     return float(value)
 

@@ -110,7 +110,8 @@ def judge(
     """The verdict on per-item scores that came from any tool.
 
     FILE holds `metric` (binary, graded or macro_f1), `ft` (a list of scores per training seed), `baselines`
-    ({family: [score per item]}) and optionally alpha, margin, floor, forgetting, clusters, scope, y.
+    ({family: [score per item]}) and optionally alpha, margin, floor, y, clusters, slices, forgetting, scope,
+    chosen_seed, planned_looks, prior_uses_of_test_set. Exit status: 0 FINE_TUNE, 3 PROMPT, 4 INCONCLUSIVE, 2 bad input.
     """
     from harness.cli.judging import judge_command
 

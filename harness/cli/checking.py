@@ -32,7 +32,7 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         columns = [gate.column for gate in resolved.experiment.gates.slices]
         audit = audited(resolved.task.data, path=data_source(resolved).path, labels=labels, slices=columns)
     judged = audit.sizes["test"] - audit.leaked
-    power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches)
+    power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches, slices=audit.slices)
     found = {**_estimates(resolved, audit, model), "power": [row.model_dump(mode="json") for row in power]}
     if json:
         print_json({"experiment": resolved.name, "data": audit.model_dump(), **found})
@@ -59,14 +59,19 @@ def _show(resolved: Resolved, audit: Audit, model: ModelSummary, found: dict[str
     out.print(f"model    {model.name} ({model.weight_bytes / 1e9:.2f} GB{remark})", markup=False)
     out.print(f"data     {', '.join(f'{name} {size}' for name, size in audit.sizes.items())}", markup=False)
     for line in audit.remarks:
-        out.print(f"         {one_line(line)}", markup=False)
+        _indented(line)
     out.print("power    what each gate can prove, before anything is measured:", markup=False)
     for row in found["power"]:
-        out.print(Text(fill(one_line(row["sentence"]), out.width, initial_indent=INDENT, subsequent_indent=INDENT)))
-    out.print(f"time     about {minutes(sum(found['seconds'].values()))} on two CPU cores, at most:", markup=False)
+        _indented(row["sentence"])
+    out.print(f"time     at most about {minutes(sum(found['seconds'].values()))} on two CPU cores:", markup=False)
     for title, seconds in filter(lambda row: row[1], found["seconds"].items()):
         out.print(f"         {minutes(seconds):>8}  {title}", markup=False)
     peak, memory = found["peak_bytes"] / 1e9, found["memory_bytes"] / 1e9
     out.print(f"memory   about {peak:.1f} GB of {memory:.0f} GB", markup=False)
     if peak > 0.9 * memory:
         out.print("         may not fit: use a smaller search.micro_batch_size or model", style="bold", markup=False)
+
+
+def _indented(text: str) -> None:
+    """A sentence under its heading, however many lines it takes."""
+    out.print(Text(fill(one_line(text), out.width, initial_indent=INDENT, subsequent_indent=INDENT)))

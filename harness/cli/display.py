@@ -22,7 +22,7 @@ from harness.plan.state import GatePower
 from harness.steps import Step
 from harness.store import Artifact
 
-LIGHT = ("score", "lock", "data", "testset", "judge")
+LIGHT = ("score", "lock", "data", "slices", "testset", "judge")
 
 
 class RunDisplay:

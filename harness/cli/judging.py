@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -11,7 +12,9 @@ from harness.cli.main import STATUS
 from harness.errors import UserError
 from harness.judge_input import read_request
 from harness.judging import Judgement, SliceFinding
+from harness.report.formats import p_value
 from harness.report.text import one_line
+from harness.wording import slice_words
 
 
 def judge_command(file: Path, *, json: bool) -> int:
@@ -48,24 +51,43 @@ def _bytes(file: Path) -> bytes:
 
 def _show(judgement: Judgement) -> None:
     out.print(judgement.verdict, style="bold", markup=False)
-    table = Table("condition", "outcome", "effect", "must exceed", "n", "p holds", "p fails")
+    table = _table("condition", "outcome", "effect", "margin", "n", "p prove", "rule out")
     for row in judgement.conditions:
-        cells = (f"{row.effect:+.4f}", f"{row.margin:+.4f}", str(row.n), f"{row.p_pass:.4f}", f"{row.p_fail:.4f}")
+        p = (p_value(row.p_pass), p_value(row.p_fail))
+        cells = (f"{row.effect:+.4f}", f"{row.margin:+.4f}", str(row.n), *p)
         table.add_row(escape(one_line(row.cond)), row.outcome, *cells)
     out.print(table)
     if judgement.slices:
         out.print(_slices(judgement.slices))
     warnings = (f"{row.cond}: {text}" for row in judgement.conditions for text in row.warnings)
-    noted = (f"slice {row.slice}: {row.reason}" for row in judgement.slices if row.regressed or row.test == "refused")
-    for text in dict.fromkeys((*judgement.reasons, *warnings, *noted)):
+    noted = (_noted(row) for row in judgement.slices if row.regressed or row.test == "refused")
+    reasons = (text for text in judgement.reasons if text != "test_set_spent")  # The sentence after it says it.
+    for text in dict.fromkeys((*reasons, *warnings, *noted)):
         out.print(f"- {one_line(text)}", markup=False)
 
 
+def _table(*columns: str) -> Table:
+    """Names fold, so that two long ones stay two; numbers do not."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=place > 1, justify="left" if place < 2 else "right")
+    return table
+
+
+def _noted(row: SliceFinding) -> str:
+    """A finding on a slice; whoever gated one that cannot be judged must not take it for guarded."""
+    return f"{row.reason} Nothing guards this slice." if row.gate and row.test == "refused" else row.reason
+
+
+def _finding(row: SliceFinding) -> str:
+    judged = row.test != "refused"
+    return slice_words(judged=judged, regressed=row.regressed, withholds=row.withholds, gate=row.gate)
+
+
 def _slices(findings: list[SliceFinding]) -> Table:
-    table = Table("slice", "against", "regression", "effect", "n", "p", "Holm p")
+    table = _table("slice", "finding", "against", "effect", "n", "p", "p (Holm)")
     for row in findings:
-        known = "cannot be judged" if row.test == "refused" else "proven" if row.regressed else "not proven"
-        names = (escape(one_line(row.slice)), escape(one_line(row.against)))
-        veto = ", vetoes" if row.regressed and row.gate else ""
-        table.add_row(*names, known + veto, f"{row.effect:+.4f}", str(row.n), f"{row.p:.4f}", f"{row.p_holm:.4f}")
+        names = (escape(one_line(row.slice)), _finding(row))
+        numbers = (f"{row.effect:+.4f}", str(row.n), p_value(row.p), p_value(row.p_holm))
+        table.add_row(*names, escape(one_line(row.against)), *numbers)
     return table

@@ -7,9 +7,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.cli.consoles import out, print_json, say
-from harness.ledger import Use, lost_sentence, rewritten_sentence
+from harness.ledger import lost_sentence, rewritten_sentence
 from harness.prepare import sound_ledger
 from harness.report.text import one_line
+from harness.uses import Use
 
 
 def ledger_command(*, json: bool) -> int:

@@ -30,6 +30,10 @@ def plan(setup: Setup, *, finished: Callable[[str], Artifact | None], goal: Goal
     task = setup.resolved.task
     labels = list(task.labels or data.summary["labels"]) if task.kind == "label" else []
     known = replace(known, data=data, labels=labels)
+    if goal == "verdict" and setup.resolved.experiment.gates.slices:
+        if (slices := desk.want(build.slices_step(setup))) is None:
+            return known
+        known = replace(known, slices=slices)
     known = replace(known, baselines=planned_baselines(setup, desk, data=data, labels=labels))
     if goal == "verdict":
         planned_base_benchmarks(setup, desk)

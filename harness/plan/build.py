@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.canonical import digest
-from harness.ledger import Opening
 from harness.loading import Resolved
 from harness.metrics import metric_info
 from harness.plan.arms import PromptArm, written_text
@@ -14,6 +13,7 @@ from harness.prompts import PromptConfig
 from harness.specs import MetricGate
 from harness.steps import Step
 from harness.store import Artifact
+from harness.uses import Opening
 
 SETTINGS = ("batch_size", "micro_batch_size", "max_length", "warmup_ratio", "weight_decay")
 
@@ -25,14 +25,24 @@ def data_step(setup: Setup) -> Step:
 
 def testset_step(setup: Setup, *, data: str, prompts: Iterable[PromptConfig]) -> Step:
     """The test items, apart from all that selects; those that stand in a champion's prompt are copies like others."""
-    slices = [gate.column for gate in setup.resolved.experiment.gates.slices]
+    written = sorted({written_text(prompt) for prompt in prompts})
     return Step(
         "testset",
-        {**_data_inputs(setup), "slices": slices, "prompts": sorted({written_text(prompt) for prompt in prompts})},
+        {**_data_inputs(setup), "slices": _slice_columns(setup), "prompts": written},
         needs={"data": data},
         local={"path": setup.source.path},
         title="seal test set",
     )
+
+
+def slices_step(setup: Setup) -> Step:
+    """How large the slices of the test items are, and that their columns are there."""
+    inputs = {**_data_inputs(setup), "slices": _slice_columns(setup)}
+    return Step("slices", inputs, local={"path": setup.source.path}, title="count slices")
+
+
+def _slice_columns(setup: Setup) -> list[str]:
+    return [gate.column for gate in setup.resolved.experiment.gates.slices]
 
 
 def _data_inputs(setup: Setup) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from harness.errors import UserError
 from harness.loading import Resolved
 from harness.plan.build import improvement_margin
-from harness.plan.state import Basis, Evidence, GateName, GatePower, HeldOut
+from harness.plan.state import Basis, Evidence, GateName, GatePower, HeldOut, SliceSizes
 from harness.specs import MetricGate
 from harness.stats.clustered import FEWEST_CLUSTERS
 from harness.stats.power import (
@@ -39,6 +39,8 @@ class Outlook:
     """Items of each, as far as they are known."""
     evidence: Callable[[str], Evidence]
     """By metric."""
+    slices: SliceSizes
+    """Sizes of the slices of the test items, as far as they are known."""
 
     def rows(self) -> Iterator[GatePower]:
         """One row a gate, in the order in which they are judged."""
@@ -154,7 +156,7 @@ class Outlook:
         """Only a proven loss counts against a slice, so what matters is the loss that is seen."""
         known, name = self.evidence(metric), f"slices:{column}"
         needed = items_for(SOUGHT, margin=0.0, variance=known.variance, alpha=self._alpha)
-        seen = f"a true loss of {points(SOUGHT)} points is seen 4 times in 5 in a slice of about {needed:,} test items"
+        seen = f"to see a true loss of {points(SOUGHT)} points 4 times in 5 takes a slice of about {needed:,} items"
         return GatePower(
             gate="slices",
             metric=metric,
@@ -164,8 +166,19 @@ class Outlook:
             smallest=None,
             needed=needed,
             basis=known.basis,
-            sentence=f"{name}: {seen}, in smaller ones only a larger loss (spread {known.basis})",
+            sentence=f"{name}: {self._slice_sizes(column)}{seen} (spread {known.basis})",
         )
+
+    def _slice_sizes(self, column: str) -> str:
+        """How large the slices are, and which of them cannot be tested."""
+        sizes = self.slices.get(column, {})
+        if not sizes:
+            return ""
+        counts = sorted(size["items"] for size in sizes.values())
+        span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
+        untested = [value for value, size in sizes.items() if size["sources"] < min(size["items"], FEWEST_CLUSTERS)]
+        lost = f", of which {', '.join(untested)} come from too few sources to be tested" if untested else ""
+        return f"{len(sizes)} slice{'s' if len(sizes) > 1 else ''} of {span} test items{lost}; "
 
 
 def too_weak(row: GatePower, *, best: str, room: float, needed: int | None, where: str) -> UserError:
@@ -226,7 +239,7 @@ def _price(claim: _Claim) -> str:
     goal = f"{points(claim.goal)} points"
     if claim.needed is None:
         return f"no number of {claim.unit} proves {goal}, for {claim.limit}"
-    return f"{goal} need about {claim.needed:,} {claim.unit}"
+    return f"to prove {goal} takes about {claim.needed:,} {claim.unit}"
 
 
 def _unusable(size: HeldOut) -> str:

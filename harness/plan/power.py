@@ -14,7 +14,7 @@ from harness.metrics import metric_info
 from harness.plan import build
 from harness.plan.prompting import family_champions
 from harness.plan.setup import Benchmark, Setup
-from harness.plan.state import Evidence, GatePower, HeldOut, Plan, ScoredArm
+from harness.plan.state import Evidence, GatePower, HeldOut, Plan, ScoredArm, SliceSizes
 from harness.store import Artifact
 
 ASSUMED_VARIANCE = {"binary": 0.2, "macro_f1": 0.2, "graded": 0.05}
@@ -24,11 +24,13 @@ Rows = list[dict[str, Any]]
 Finished = Callable[[str], Artifact | None]
 
 
-def assumed(resolved: Resolved, *, size: HeldOut, benchmarks: Mapping[str, Benchmark]) -> list[GatePower]:
+def assumed(
+    resolved: Resolved, *, size: HeldOut, benchmarks: Mapping[str, Benchmark], slices: SliceSizes
+) -> list[GatePower]:
     """What each gate can prove, before anything is measured."""
     from harness.plan.outlook import Outlook
 
-    return list(Outlook(resolved, size, _bench_items(resolved, benchmarks), _assumed).rows())
+    return list(Outlook(resolved, size, _bench_items(resolved, benchmarks), _assumed, slices).rows())
 
 
 def measured(setup: Setup, known: Plan, *, finished: Finished) -> list[GatePower]:
@@ -42,7 +44,7 @@ def measured(setup: Setup, known: Plan, *, finished: Finished) -> list[GatePower
     }
     benchmarks = {**_bench_items(setup.resolved, setup.benchmarks), **counted}
     size = held_out(known)
-    return list(Outlook(setup.resolved, size, benchmarks, _measured(setup, known)).rows())
+    return list(Outlook(setup.resolved, size, benchmarks, _measured(setup, known), _slices(known)).rows())
 
 
 def refusal(setup: Setup, known: Plan) -> UserError | None:
@@ -53,7 +55,7 @@ def refusal(setup: Setup, known: Plan) -> UserError | None:
     if setup.resolved.experiment.gates.allow_underpowered:
         return None
     margin = build.improvement_margin(setup.resolved)
-    outlook = Outlook(setup.resolved, size, {}, _measured(setup, known))
+    outlook = Outlook(setup.resolved, size, {}, _measured(setup, known), {})
     best = max(family_champions(setup, known.baselines).values(), key=lambda scored: _mean(scored, metric))
     room, row = 1 - _mean(best, metric), outlook.gain("improvement", metric, margin=margin)
     if room > 0 and row.smallest is not None and row.smallest <= room:
@@ -65,7 +67,12 @@ def refusal(setup: Setup, known: Plan) -> UserError | None:
 
 def expected(setup: Setup, known: Plan) -> list[GatePower]:
     """What each gate can prove: as measured, before that as assumed for the data as they were read."""
-    return known.power or assumed(setup.resolved, size=held_out(known), benchmarks=setup.benchmarks)
+    size, slices = held_out(known), _slices(known)
+    return known.power or assumed(setup.resolved, size=size, benchmarks=setup.benchmarks, slices=slices)
+
+
+def _slices(known: Plan) -> SliceSizes:
+    return known.slices.summary["sizes"] if known.slices else {}
 
 
 def held_out(known: Plan) -> HeldOut:

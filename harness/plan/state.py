@@ -1,5 +1,6 @@
 """What planning knows: what is there, and what is missing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -12,6 +13,10 @@ from harness.store import Artifact
 Goal = Literal["baselines", "search", "verdict"]
 Basis = Literal["assumed", "measured on validation"]
 GateName = Literal["improvement", "metric", "rouge", "format", "cost", "latency", "forgetting", "slices", "ships"]
+
+
+SliceSizes = Mapping[str, Mapping[str, Mapping[str, int]]]
+"""Column to value to `items` and `sources`."""
 
 
 class HeldOut(NamedTuple):
@@ -84,6 +89,8 @@ class Plan:
     missing: list[Step]
     """Those without an artifact whose own needs are met."""
     data: Artifact | None = None
+    slices: Artifact | None = None
+    """Sizes of the slices of the test items, where the gates name any."""
     testset: Artifact | None = None
     labels: list[str] = field(default_factory=list)
     baselines: list[ScoredArm] = field(default_factory=list)

@@ -45,7 +45,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
     return Report(
         experiment=setup.resolved.name,
         verdict=verdict,
-        headline=headline(verdict, metric=title, tuned=finished.tuned, best=best, key=setup.metric),
+        headline=headline(judged, metric=title, tuned=finished.tuned, best=best, key=setup.metric),
         reasons=judged["reasons"] if judged else [NO_TRIAL],
         task=task.name,
         task_description=task.description,

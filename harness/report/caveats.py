@@ -12,14 +12,36 @@ NEXT = {
     "PROMPT": "Keep prompting: {gap} against the best prompt, and a gate is ruled out.",
     "INCONCLUSIVE": "Not settled, so keep prompting: {gap} against the best prompt, and not every gate is proven.",
 }
+SPENT = (
+    "Not settled, so keep prompting: these test items were used for a verdict before, "
+    "so they can no longer show that fine-tuning wins."
+)
+WORSE = {
+    "PROMPT": "Keep prompting: proven worse than a prompt on {slices}, though {gap} against the best prompt overall.",
+    "INCONCLUSIVE": "Not settled, so keep prompting: {gap} against the best prompt, but maybe worse on {slices}.",
+}
 
 
-def headline(verdict: str, *, metric: str, tuned: ScoredArm | None, best: ScoredArm, key: str) -> str:
-    """The decision in one sentence."""
-    if tuned is None:
+def headline(judged: dict[str, Any] | None, *, metric: str, tuned: ScoredArm | None, best: ScoredArm, key: str) -> str:
+    """The decision in one sentence, with what stands in the way of FINE_TUNE."""
+    if tuned is None or judged is None:
         return "Not settled, so keep prompting: no trial of the search finished."
+    verdict = judged["verdict"]
     gap = 100 * (tuned.scores.summary["mean"][key] - best.scores.summary["mean"][key])
-    return NEXT[verdict].format(gap=f"{gap:+.1f} points of {metric}")
+    words = {"gap": f"{gap:+.1f} points of {metric}", "slices": ", ".join(_in_the_way(judged))}
+    alone = all(row["outcome"] == "pass" for row in judged["conditions"])
+    if alone and words["slices"]:
+        return WORSE[verdict].format(**words)
+    if alone and verdict == "INCONCLUSIVE":
+        return SPENT
+    return NEXT[verdict].format(**words)
+
+
+def _in_the_way(judged: dict[str, Any]) -> list[str]:
+    """Gated slices that keep FINE_TUNE from being said: the proven ones, or where none is proven the others."""
+    worse = [row for row in judged["slices"] if row["withholds"]]
+    proven = [row for row in worse if row["regressed"]]
+    return list(dict.fromkeys(row["slice"] for row in proven or worse))
 
 
 def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, store: Store) -> list[str]:
@@ -61,7 +83,7 @@ def _judged_warnings(judged: dict[str, Any] | None) -> list[str]:
 
 def _slice_warnings(finished: Plan, *, judged: dict[str, Any] | None) -> list[str]:
     """Slices that nobody should take for guarded or looked at."""
-    if judged is None or finished.testset is None:
+    if judged is None or finished.slices is None:
         return []
     refused = {row["slice"]: row["n"] for row in judged["slices"] if row["gate"] and row["test"] == "refused"}
     found = [
@@ -70,9 +92,9 @@ def _slice_warnings(finished: Plan, *, judged: dict[str, Any] | None) -> list[st
     ]
     tested = {row["slice"] for row in judged["slices"]}
     small = [
-        f"{column}={value} ({n})"
-        for column, sizes in finished.testset.summary.get("slices", {}).items()
-        for value, n in sizes.items()
+        f"{column}={value} ({size['items']})"
+        for column, sizes in finished.slices.summary["sizes"].items()
+        for value, size in sizes.items()
         if f"{column}={value}" not in tested
     ]
     return [*found, *([f"Slices too small to be tested: {', '.join(small)}."] if small else [])]

@@ -7,7 +7,7 @@ from harness.report.document import FormRow, GateCondition, LeakedCheck, SliceRo
 CLOCKED = "latency"
 """The gate whose numbers differ between two runs of one experiment; they live under `timing`."""
 _CONDITION = ("gate", "metric", "outcome", "effect", "margin", "low", "high", "n", "p_pass", "p_fail", "n_needed")
-_SLICE = ("slice", "against", "n", "effect", "low", "high", "p_holm", "regressed", "gate", "withholds")
+_SLICE = ("slice", "against", "n", "effect", "low", "high", "p", "p_holm", "regressed", "gate", "withholds")
 _FORM = ("form", "effect", "margin", "low", "high", "n", "p_pass", "outcome", "blocked", "changed", "sentence")
 
 

@@ -118,14 +118,16 @@ class SliceRow(Record):
     """Lower end of a descriptive 90 % interval of the effect."""
     high: float
     """Upper end of it."""
+    p: float | None = None
+    """One-sided p-value of "no regression" on its own: a gated slice withholds FINE_TUNE by it."""
     p_holm: float
-    """One-sided p-value of "no regression", corrected by Holm over all slices and families."""
+    """The same, corrected by Holm over all slices and families."""
     regressed: bool
     """A regression is proven."""
     gate: bool
-    """Whether a proven regression vetoes."""
+    """Whether a proven regression vetoes, and one that `p` alone shows withholds."""
     withholds: bool = False
-    """Gated, and likely worse before any correction: no FINE_TUNE, proven or not."""
+    """Gated, and worse before any correction: no FINE_TUNE, proven or not."""
     judged: bool = True
     """Whether it could be tested at all."""
     sentence: str

@@ -38,7 +38,7 @@ def render_markdown(report: Report) -> str:
 def _top(report: Report) -> Iterator[str]:
     yield f"# {report.verdict}: {inline(report.experiment)}"
     yield f"**{inline(report.headline)}**"
-    yield "\n".join(f"- {inline(reason)}" for reason in report.reasons)
+    yield "\n".join(f"- {inline(reason)}" for reason in views.shown_reasons(report))
     yield (
         f"Task {name(report.task)}: {inline(report.task_description)} Model {name(report.model)}, tuned with "
         f"{name(report.method)}. Scores are {name(report.metric)} in points (score × 100). FINE_TUNE may be "
@@ -83,9 +83,9 @@ def _slices(report: Report) -> Iterator[str]:
         yield "## Parts of the test set"
         yield (
             "A regression is proven where p, corrected by Holm over all rows, is small; on a gated slice it vetoes, "
-            "and a likely one is enough to withhold FINE_TUNE."
+            "and one that p alone shows is enough to withhold FINE_TUNE."
         )
-        heads = ["Slice", "Against", "Finding", "Effect", "90 % interval", "Items", "p (Holm)"]
+        heads = ["Slice", "Against", "Finding", "Effect", "90 % interval", "Items", "p", "p (Holm)"]
         yield table(heads, map(_slice_row, report.slices), right=3)
 
 
@@ -96,8 +96,9 @@ def _slice_row(row: SliceRow) -> list[str]:
         inline(row.against),
         f"**{finding}**" if row.regressed or row.withholds else finding,
         formats.signed(row.effect),
-        _interval(row.low, row.high, sign=True),
+        _interval(row.low, row.high, sign=True) if row.judged else formats.NOTHING,
         formats.count(row.n),
+        formats.NOTHING if row.p is None else _p(row.p),
         _p(row.p_holm),
     ]
 

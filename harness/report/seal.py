@@ -25,12 +25,12 @@ def without_test_scores(finished: Plan) -> Plan:
 
 def with_verdict_alone(report: Report, *, verdict: str, left: int) -> Report:
     """A report without test scores, with the verdict of this look."""
-    ahead = "One more planned verdict" if left == 1 else f"{left} more planned verdicts"
+    ahead = "One more verdict is planned" if left == 1 else f"{left} more verdicts are planned"
     return report.model_copy(
         update={
             "verdict": verdict,
             "looks_left": left,
             "headline": f"{verdict} at this look; nothing else is shown before the last one.",
-            "reasons": [f"{ahead} on these test items: their scores stay sealed until then."],
+            "reasons": [f"{ahead} on these test items; scores stay sealed until the last."],
         }
     )

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.records import Verdict
 from harness.report import formats, views
-from harness.report.document import Arm, GateCondition, Report
+from harness.report.document import Arm, FormRow, GateCondition, Report
 from harness.report.text import one_line, shortened
 
 COLOUR: dict[Verdict, str] = {"FINE_TUNE": "green", "PROMPT": "blue", "INCONCLUSIVE": "yellow"}
@@ -25,10 +25,9 @@ def render_terminal(report: Report, *, console: Console) -> None:
     """Print the report; every text of the report is literal, neither rich markup nor escape codes."""
     blocks = [
         _conditions(report),
-        _ships(report),
+        _slices_and_ships(report),
         _champions(report),
-        _search(report),
-        _effort(report),
+        [*_search(report), *_effort(report)],
         _warnings(report),
     ]
     console.print(_verdict(report))
@@ -40,7 +39,7 @@ def render_terminal(report: Report, *, console: Console) -> None:
 def _verdict(report: Report) -> Panel:
     colour = COLOUR[report.verdict]
     body = Text(one_line(report.headline), style="bold")
-    for reason in _most(report.reasons):
+    for reason in _most(views.shown_reasons(report)):
         body.append(f"\n- {reason}", style="not bold")
     title = Text(report.verdict, style=f"bold {colour}")
     where = Text(shortened(report.experiment, limit=60), style="dim")
@@ -50,7 +49,7 @@ def _verdict(report: Report) -> Panel:
 def _conditions(report: Report) -> list[RenderableType]:
     if not views.tested(report):
         return [Text(views.untested(report))]
-    heads = ["effect", "90 % interval", "margin", "items", "p prove", "p refute"]
+    heads = ["effect", "90 % interval", "margin", "items", "p prove", "rule out"]
     table = _table(["Had to be proven", "outcome"], heads, gap=1)
     for condition in views.tested(report):
         table.add_row(*_condition_row(condition, deciding=report.metric))
@@ -80,16 +79,18 @@ def _condition_row(condition: GateCondition, *, deciding: str) -> list[Text]:
     ]
 
 
-def _ships(report: Report) -> list[RenderableType]:
-    """One line a form: may it be served in place of the adapter."""
-    return [
-        Text.assemble(
-            f"{views.FORMS[row.form]}: ",
-            ("blocked" if row.blocked else "may ship", "bold red" if row.blocked else "bold green"),
-            f", {formats.signed(row.effect)} against the adapter",
-        )
-        for row in report.ships
-    ]
+def _slices_and_ships(report: Report) -> list[RenderableType]:
+    """One line for the slices, and one a form: may it be served in place of the adapter."""
+    counts = views.slice_counts(report)
+    return [*([Text(f"Slices: {counts}.")] if counts else []), *map(_ship, report.ships)]
+
+
+def _ship(row: FormRow) -> Text:
+    return Text.assemble(
+        f"{views.FORMS[row.form]}: ",
+        ("blocked" if row.blocked else "may ship", "bold red" if row.blocked else "bold green"),
+        f", {formats.signed(row.effect)} against the adapter",
+    )
 
 
 def _champions(report: Report) -> list[RenderableType]:

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from harness.records import Trial
 from harness.report.document import Arm, Forgetting, GateCondition, LeakedCheck, Report, SliceRow
+from harness.wording import slice_words
 
 Mark = Literal["pass", "fail", "unresolved"]
 
@@ -130,11 +131,17 @@ def leaked_sentence(leaked: LeakedCheck) -> str:
 
 
 def slice_finding(row: SliceRow) -> str:
-    """What was found on a slice, and whether it can veto."""
-    if not row.judged:
-        found = "cannot be judged"
-    elif row.regressed:
-        found = "regressed"
-    else:
-        found = "likely regressed" if row.withholds else "no proven regression"
-    return f"{found}, gated" if row.gate else found
+    """What was found on a slice, and what follows from it."""
+    return slice_words(judged=row.judged, regressed=row.regressed, withholds=row.withholds, gate=row.gate)
+
+
+def slice_counts(report: Report) -> str:
+    """How many slices were found how: `2 no proven regression, 1 regressed, vetoes`; empty without slices."""
+    worst = {row.slice: slice_finding(row) for row in reversed(report.slices)}
+    found = list(worst.values())
+    return "; ".join(f"{found.count(words)} {words}" for words in dict.fromkeys(found))
+
+
+def shown_reasons(report: Report) -> list[str]:
+    """The reasons as sentences; the plain word that machines look for is said by the sentence after it."""
+    return [reason for reason in report.reasons if reason != "test_set_spent"]

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from harness.ledger import Opening
 from harness.plan import Goal, Plan, plan
 from harness.plan.setup import Setup
 from harness.steps import Step
 from harness.store import Artifact, Store
+from harness.uses import Opening
 
 
 class Executor(Protocol):

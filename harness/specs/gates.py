@@ -48,7 +48,7 @@ class SliceGate(Spec):
     column: str = Field(examples=["COLUMN"])
     """A column of the data; each of its values is a slice of the test items."""
     gate: bool = False
-    """true: a proven regression on any of its slices vetoes FINE_TUNE; false: it is only reported."""
+    """true: a regression on one of its slices vetoes FINE_TUNE (proven) or withholds it (its own p); false: is told."""
 
 
 class LatencyGate(Spec):

@@ -11,6 +11,7 @@ Progress = Callable[[int, int], None]
 
 STAGES: dict[str, str] = {
     "data": "harness.stages.data:write_selection",
+    "slices": "harness.stages.data:write_slices",
     "testset": "harness.stages.data:write_testset",
     "predict": "harness.stages.predict:write_predictions",
     "latency": "harness.stages.latency:write_latencies",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from harness.adapters.tables import source_rows
 from harness.records import Record
 from harness.specs import DataSpec
-from harness.stages.data import certified, exact_duplicates
+from harness.stages.data import SliceSize, certified, exact_duplicates, slice_sizes
 from harness.stages.splitting import split_examples
 
 FEW_TEST, FEW_VALIDATION = 100, 50
@@ -34,6 +34,8 @@ class Audit(Record):
     """The commonest answer of the training split."""
     commonest_share: float
     """How common it is."""
+    slices: dict[str, dict[str, SliceSize]]
+    """Sizes of the slices that the gates name, of the test items that are judged."""
     remarks: list[str]
     """What to do about it, one sentence each."""
 
@@ -54,6 +56,7 @@ def audited(spec: DataSpec, *, path: str | None, labels: list[str] | None = None
         groups=len({example.group for example in judged}),
         commonest=answer,
         commonest_share=round(count / len(train), 4),
+        slices=slice_sizes(judged, columns=slices),
         remarks=[],
     )
     return found.model_copy(update={"remarks": _remarks(found, judged=len(judged))})

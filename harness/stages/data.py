@@ -1,6 +1,6 @@
 """Turn a data source into splits: what may select (train, validation) and what certifies (test), apart."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +12,8 @@ from harness.likeness import normalised, write_marks
 from harness.records import Example, Split
 from harness.specs import DataSpec
 from harness.stages import Job
-from harness.stages.rows import Rows, marks
+from harness.stages.marks import marks
+from harness.stages.rows import Rows
 from harness.stages.splitting import split_examples
 
 SHOWN = 100
@@ -20,6 +21,8 @@ QUOTED = 20
 """Characters, case, space and punctuation aside, from which on a test item in a prompt is no coincidence."""
 MOST_SLICES = 30
 """Values of one column: with more, each slice is too small and each is one more chance to err."""
+SliceSize = dict[str, int]
+"""`items`, and the `sources` they come from."""
 SELECTING: tuple[Split, ...] = ("train", "validation")
 
 
@@ -42,6 +45,14 @@ def write_selection(job: Job) -> dict[str, Any]:
     }
 
 
+def write_slices(job: Job) -> dict[str, Any]:
+    """Nothing but numbers: how large each slice of the test items is; a wrong column is found before the search."""
+    spec, rows = _spec_and_rows(job)
+    splits, _ = _split(job, spec=spec, rows=rows)
+    judged = certified(splits["test"], seen={name: splits[name] for name in SELECTING})
+    return {"sizes": slice_sizes(judged, columns=job.inputs["slices"])}
+
+
 def write_testset(job: Job) -> dict[str, Any]:
     """test.jsonl; leaked.jsonl, the items that training or selection has seen; exact copies between any two splits."""
     spec, rows = _spec_and_rows(job)
@@ -60,7 +71,6 @@ def write_testset(job: Job) -> dict[str, Any]:
     return {
         "sizes": {"test": len(test)},
         "hashes": {"test": file_digest(job.out / "test.jsonl")},
-        "slices": _slice_sizes(test, columns=job.inputs.get("slices", [])),
         "leaked": leaked[:SHOWN],
         "leaked_total": len(leaked),
         "duplicates": duplicates[:SHOWN],
@@ -93,16 +103,19 @@ def certified(test: list[Example], *, seen: Mapping[Any, list[Example]]) -> list
     return [item for item in test if item.id not in leaked]
 
 
-def _slice_sizes(test: list[Example], *, columns: list[str]) -> dict[str, dict[str, int]]:
-    """Column to value to test items; a column of too many values is the user's mistake."""
-    found = {}
+def slice_sizes(test: Sequence[Example], *, columns: Sequence[str]) -> dict[str, dict[str, SliceSize]]:
+    """Column to value to size; a column of too many values is the user's mistake."""
+    found: dict[str, dict[str, SliceSize]] = {}
     for column in columns:
-        counts = Counter(item.slices[column] for item in test if column in item.slices)
-        if len(counts) > MOST_SLICES:
-            what = f"column {column!r} has {len(counts)} different values among the test items; needs at most"
+        groups: dict[str, list[str]] = defaultdict(list)
+        for item in test:
+            if column in item.slices:
+                groups[item.slices[column]].append(item.group)
+        if len(groups) > MOST_SLICES:
+            what = f"column {column!r} has {len(groups)} different values among the test items; needs at most"
             fix = "name a column of few values, such as a topic or a length class"
             raise UserError(f"{what} {MOST_SLICES}", where="gates.slices", fix=fix)
-        found[column] = dict(sorted(counts.items()))
+        found[column] = {value: {"items": len(of), "sources": len(set(of))} for value, of in sorted(groups.items())}
     return found
 
 

@@ -11,7 +11,7 @@ from harness.stats import SMALL_SAMPLE_FACTOR
 from harness.stats.compare import Compared, Sample, compare
 from harness.stats.corpus import NO_LABEL, evidence_items
 from harness.stats.power import items_needed
-from harness.wording import p_value
+from harness.wording import gap, p_value
 
 Rows = list[dict[str, Any]]
 SUBJECTS = {"merged": "The merged model", "merged_nf4": "The merged model in 4 bits"}
@@ -126,9 +126,7 @@ def _needed(sample: Sample, found: Compared, *, margin: float, alpha: float) -> 
 
 
 def _observed(form: str, found: Compared, *, n: int) -> str:
-    points = round(100 * abs(found.effect), 1)
-    gap = f"{points} points {'more' if found.effect > 0 else 'fewer'} than" if points else "the same as"
-    return f"{SUBJECTS[form]} scores {gap} the adapter on {n:,} items"
+    return f"{SUBJECTS[form]} scores {gap(found.effect, against='the adapter')} on {n:,} items"
 
 
 def _settled(found: Compared, outcome: str, *, margin: float, needed: int | None) -> str:

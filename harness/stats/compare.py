@@ -46,9 +46,11 @@ class Sample:
         return replace(self, tuned=self.tuned[self.chosen : self.chosen + 1], chosen=0)
 
     def part(self, items: Codes) -> "Sample":
-        """Only `items`, with the codes of clusters and labels made dense again."""
+        """Only `items`, with the codes of clusters and labels made dense again; clusters of one item are none."""
         other = None if self.other is None else self.other[items]
         clusters = None if self.clusters is None else _dense(self.clusters[items])
+        if clusters is not None and clusters.max() + 1 == len(clusters):
+            clusters = None
         same = replace(self, tuned=self.tuned[:, items], other=other, clusters=clusters)
         if self.truth is None:
             return same
@@ -120,7 +122,8 @@ def _refusal(sample: Sample, *, jack: corpus.Jackknife) -> str:
     if sample.chosen is None and len(sample.tuned) < recipe.FEWEST_SEEDS:
         return f"scope recipe needs at least {recipe.FEWEST_SEEDS} training seeds, got {len(sample.tuned)}"
     if sample.clusters is not None and jack.groups < clustered.FEWEST_CLUSTERS:
-        return f"{jack.groups} clusters are too few, at least {clustered.FEWEST_CLUSTERS} are needed"
+        clusters = "1 cluster is" if jack.groups == 1 else f"{jack.groups} clusters are"
+        return f"{clusters} too few, at least {clustered.FEWEST_CLUSTERS} are needed"
     return ""
 
 

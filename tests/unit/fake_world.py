@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.canonical import digest
-from harness.ledger import Ledger, Opening
+from harness.ledger import Ledger
 from harness.likeness import FINGERPRINTS, fingerprint, write_marks
 from harness.loading import Resolved
 from harness.plan import Goal, Plan, plan
 from harness.plan.setup import Benchmark, Setup, Source
 from harness.steps import Step
 from harness.store import Artifact
+from harness.uses import Opening
 
 SEALED = Path(tempfile.mkdtemp(prefix="fake-world-"))
 """Where the test sets of all worlds lie, by content."""
@@ -156,6 +157,7 @@ class FakeWorld:
                 "duplicates": [],
                 "duplicates_total": 0,
             },
+            "slices": {"sizes": {}},
             "train": {"train_loss": 1.0, "tokens": 100},
             "forgetting": {"n": 10, "acc": 0.5},
             "judge": {"verdict": "INCONCLUSIVE", "conditions": [], "reasons": []},

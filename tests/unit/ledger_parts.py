@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.canonical import digest
-from harness.ledger import Ledger, Opening
+from harness.ledger import Ledger
 from harness.likeness import fingerprint, write_marks
+from harness.uses import Opening
 
 ITEMS = ("one", "two", "three")
 

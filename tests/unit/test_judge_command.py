@@ -80,7 +80,7 @@ def test_the_strictest_level_and_the_last_look_are_judged(tmp_path: Path, capsys
     assert judged(tmp_path, **strict) == 4
     assert judged(tmp_path, **strict, metric="graded", slices={"s": {"items": [0, 1]}}, floor=1e-300) == 4
     assert judged(tmp_path, prior_uses_of_test_set=10**400) == 4
-    assert "1000000 verdict(s) already used these" in " ".join(capsys.readouterr().out.split())
+    assert "1,000,000 verdicts have used these before" in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_effect_equal_to_its_margin_but_for_rounding_is_open(tmp_path: Path) -> None:

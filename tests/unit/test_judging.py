@@ -50,7 +50,7 @@ def test_golden_values_through_the_front_door(b, c, n, margin, p):
 def test_a_small_benchmark_warns_at_any_margin(margin: float, n: int) -> None:
     bench = {"ft": [1] * n, "base": [1] * n, "margin": margin}
     condition = decide(_request(forgetting={"piqa": bench})).conditions[1]
-    assert f"{n} items: a model that lost nothing passes about" in condition.warnings[0]
+    assert f"on {n} item{'s' if n > 1 else ''} a model that lost nothing passes about" in condition.warnings[0]
 
 
 def test_golden_value_of_forgetting():
@@ -59,9 +59,7 @@ def test_golden_value_of_forgetting():
     condition = decide(_request(forgetting={"piqa": bench})).conditions[1]
     assert (condition.cond, condition.margin) == ("keeps:piqa", -0.03)
     assert condition.p_pass == pytest.approx(0.6482, abs=1e-4)
-    assert condition.warnings == [
-        "100 items: a model that lost nothing passes about 23% of the time; 1,000 items or more are better"
-    ]
+    assert condition.warnings == ["on 100 items a model that lost nothing passes about 23% of the time, on 1,000 90%"]
 
 
 def test_a_clear_gain_is_fine_tune():

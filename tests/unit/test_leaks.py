@@ -9,7 +9,7 @@ from harness.errors import UserError
 from harness.jsonl import read_rows
 from harness.records import Example
 from harness.stages import Job
-from harness.stages.data import leaked_items, write_selection, write_testset
+from harness.stages.data import leaked_items, write_selection, write_slices, write_testset
 
 COPY = "The  cat sat on the MAT!"
 
@@ -60,11 +60,20 @@ def sealed(tmp_path: Path, *, test: list[str], slices: list[str]) -> tuple[dict[
     return summary, read_rows(tmp_path / "testset" / "leaked.jsonl")
 
 
-def test_the_test_set_names_its_leaked_items_and_slices(tmp_path: Path) -> None:
+def test_the_test_set_names_its_leaked_items(tmp_path: Path) -> None:
     summary, leaked = sealed(tmp_path, test=[COPY, "fresh one", "fresh two"], slices=["topic"])
     assert summary["leaked_total"] == 1
     assert str(leaked[0]["twin"]).partition("/")[0] in ("train", "validation")
-    assert summary["slices"] == {"topic": {"t0": 2, "t1": 1}}
+
+
+def counted(tmp_path: Path, *, test: list[str], slices: list[str]) -> dict[str, object]:
+    return write_slices(job(tmp_path, test=test, needs={}, out="slices", slices=slices))
+
+
+def test_slices_are_counted_without_the_leaked_items_and_their_copies_as_one_source(tmp_path: Path) -> None:
+    found = counted(tmp_path, test=[COPY, "fresh one", "fresh two", "three", "Fresh two!"], slices=["topic"])
+    sizes = {"t0": {"items": 2, "sources": 1}, "t1": {"items": 2, "sources": 2}}
+    assert found == {"sizes": {"topic": sizes}}
 
 
 def test_a_test_set_of_nothing_but_copies_is_refused(tmp_path: Path) -> None:
@@ -74,9 +83,9 @@ def test_a_test_set_of_nothing_but_copies_is_refused(tmp_path: Path) -> None:
 
 def test_a_slice_column_must_exist(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gates\.slices: data has no column 'length'"):
-        sealed(tmp_path, test=["fresh"], slices=["length"])
+        counted(tmp_path, test=["fresh"], slices=["length"])
 
 
 def test_a_slice_column_of_many_values_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="column 'q' has 40 different values"):
-        sealed(tmp_path, test=[f"fresh {i}" for i in range(40)], slices=["q"])
+        counted(tmp_path, test=[f"fresh {i}" for i in range(40)], slices=["q"])

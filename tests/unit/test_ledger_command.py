@@ -53,7 +53,7 @@ def test_the_command_shows_what_is_missing(root: Path, capsys: pytest.CaptureFix
     assert status(["ledger"]) == 0
     out = capsys.readouterr().out
     assert "2026-01-02 03:04" in out
-    assert "1 opening is missing from the ledger; the store still shows it, so it counts as a use." in out
+    assert "1 opening went missing from the ledger; the store still shows it, so it counts as a use." in out
     assert "The chain of 0 lines is intact." in out
 
 

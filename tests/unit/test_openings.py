@@ -81,11 +81,13 @@ def test_the_ledger_is_opened_before_the_first_test_score(tmp_path: Path) -> Non
     assert [use.opening for use in setup.ledger.lines()] == [step.key for step in world.log if step.stage == "lock"]
 
 
-def test_validation_scores_and_benchmarks_open_nothing(tmp_path: Path) -> None:
+def test_test_scores_and_the_tuned_models_benchmarks_open_the_ledger(tmp_path: Path) -> None:
     world = FakeWorld(scored)
     run(setup_of(tmp_path, world), world)
     opening_steps = [step for step in world.log if "opening" in step.local]
-    assert {(step.stage, step.inputs.get("split")) for step in opening_steps} == {("score", "test"), ("judge", None)}
+    seen = {(step.stage, step.inputs.get("split")) for step in opening_steps}
+    assert seen == {("score", "test"), ("forgetting", None), ("judge", None)}
+    assert all(step.needs for step in opening_steps), "the base model's benchmarks are nobody's secret"
     assert all(replace(step, local={}).key == step.key for step in opening_steps)
 
 
@@ -131,7 +133,7 @@ def test_what_the_store_still_shows_counts(tmp_path: Path, keep: int) -> None:
     assert judged_at(asked[2], world) == [2, 1]
     last = opening_in(run(asked[2], world))
     assert last is not None
-    missing = {1: "1 opening is missing from the ledger; the store still shows it", 0: "2 openings are missing"}
+    missing = {1: "1 opening went missing from the ledger; the store still shows it", 0: "2 openings went missing"}
     assert missing[keep] in asked[2].ledger.notes(last)[-1]
 
 
@@ -172,7 +174,8 @@ def test_scores_without_a_verdict_are_a_witness_too(tmp_path: Path) -> None:
     world.watch(other)
     assert judged_at(other, world) == [1, 1]
     world.watch(setup_of(tmp_path, world))
-    assert judged_at(world.setup, world)[0] == 1
+    assert judged_at(world.setup, world)[0] == 0, "it came first"
+    assert [use.witness for use in other.ledger.lines()] == ["the store", ""]
 
 
 def test_a_lost_run_that_goes_on_does_not_count_itself(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ TWO_HUNDRED = HeldOut(200, 200)
 
 def outlook(root: Path, *overrides: str, size: HeldOut = TWO_HUNDRED, data: str | None = None) -> list[GatePower]:
     resolved = load_experiment(root / "experiments" / "first.yaml", overrides=overrides)
-    return assumed(resolved, size=size, benchmarks={"arithmetic": Benchmark({}, None, data)})
+    return assumed(resolved, size=size, benchmarks={"arithmetic": Benchmark({}, None, data)}, slices={})
 
 
 def test_a_share_just_below_one_has_its_line_too(root: Path) -> None:

@@ -58,7 +58,7 @@ def test_nothing_that_met_the_test_set_is_left(tmp_path: Path) -> None:
 def test_the_verdict_stands_alone() -> None:
     report = with_verdict_alone(samples.bare_report(), verdict="PROMPT", left=2)
     assert report.verdict == "PROMPT"
-    assert report.reasons == ["2 more planned verdicts on these test items: their scores stay sealed until then."]
+    assert report.reasons == ["2 more verdicts are planned on these test items; scores stay sealed until the last."]
     assert "nothing else is shown" in report.headline
     for output in (Page(render_html(report)).text, render_markdown(report), terminal(report)):
         assert "Sealed until the last planned verdict" in output

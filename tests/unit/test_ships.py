@@ -132,7 +132,7 @@ def test_a_loss_of_ten_points_is_proven_and_blocks() -> None:
     assert found["effect"] == pytest.approx(-0.1)
     assert found["changed"] == pytest.approx(40 / 300)
     assert found["low"] < -0.1 < found["high"] < -0.03
-    assert "10.0 points fewer than the adapter on 300 items" in found["sentence"]
+    assert "10.0 points lower than the adapter on 300 items" in found["sentence"]
     assert "a loss of more than 3 points is proven" in found["sentence"]
 
 

@@ -81,8 +81,8 @@ def test_a_likely_regression_withholds_fine_tune_however_many_slices_there_are()
     weak = among.slices[0]
     assert (weak.withholds, weak.regressed) == (True, False)
     assert weak.p == alone.slices[0].p <= 0.05 < weak.p_holm
-    assert among.reasons[0].startswith("slice weak: On weak (40 items) fine-tuning scores 22.5 points fewer than p; ")
-    assert "a regression is likely (p = 0.0" in among.reasons[0]
+    assert among.reasons[0].startswith("On weak (40 items) fine-tuning scores 22.5 points lower than p; ")
+    assert "a regression is not proven, but cannot be set aside (p = 0.0" in among.reasons[0]
     assert "fresh test items" in among.reasons[-1]
 
 
@@ -112,9 +112,9 @@ def test_without_a_gate_a_regression_is_only_reported():
 def test_a_gated_regression_vetoes_and_says_which():
     judgement = decide(_request(slices=_gated("short")))
     assert judgement.verdict == "PROMPT"
-    assert [reason.split(":")[0] for reason in judgement.reasons] == ["slice short", "slice short"]
+    assert [reason[:8] for reason in judgement.reasons] == ["On short", "On short"]
     assert "(60 items) fine-tuning scores" in judgement.reasons[0]
-    assert "fewer than zero_shot; a regression is proven (Holm p = 0.0010)." in judgement.reasons[0]
+    assert "lower than zero_shot; a regression is proven (Holm p = 0.0010)." in judgement.reasons[0]
 
 
 def test_a_gate_on_a_good_slice_changes_nothing():
@@ -127,7 +127,7 @@ def test_a_veto_stands_on_a_spent_test_set_and_beside_a_failed_condition():
     spent = decide(_request(slices=_gated("short"), prior_uses_of_test_set=1))
     assert (spent.verdict, spent.reasons[0]) == ("PROMPT", "test_set_spent")
     failed = decide(_request(slices=_gated("short"), floor=0.99))
-    assert [reason.split(":")[0] for reason in failed.reasons] == ["floor", "slice short", "slice short"]
+    assert [reason[:8] for reason in failed.reasons] == ["floor: F", "On short", "On short"]
 
 
 def test_holm_makes_a_regression_harder_to_prove_among_many():

@@ -12,10 +12,11 @@ from ledger_parts import ITEMS, opened, opening, prior
 from test_openings import cut, judged_at, run, scored, setup_of
 
 from harness.chain import appended
+from harness.errors import StoreError
 from harness.ledger import Ledger
 from harness.likeness import fingerprint
 from harness.plan.certify import opening_in
-from harness.witnesses import report_uses
+from harness.witnesses import mirror_uses, report_uses
 
 Line = dict[str, Any]
 
@@ -67,7 +68,7 @@ def test_a_chain_that_was_written_anew_is_not_believed_over_a_report(ledger: Led
     mine, later = ledger.terms(opening(ledger, "b")), ledger.terms(opening(ledger, "c", looks=9, alpha=0.9))
     assert (mine.prior_uses >= 1, mine.planned_looks, mine.alpha) == (True, 1, 0.05)
     assert (later.prior_uses >= 2, later.planned_looks, later.alpha) == (True, 1, 0.05)
-    words = "missing from the ledger" if name in ("removed", "all gone") else "lost or written anew: "
+    words = "went missing from the ledger" if name in ("removed", "all gone") else "lost or written anew: "
     assert any(words in note for note in ledger.notes(opening(ledger, "c")))
 
 
@@ -130,3 +131,54 @@ def test_of_several_verdicts_on_one_lock_the_strictest_counts(tmp_path: Path) ->
     mine = opening_in(run(first, world))
     assert mine is not None
     assert first.ledger.terms(mine).prior_uses == 3
+
+
+# The copy beside the reports
+
+
+def mirrored(folder: Path) -> Ledger:
+    """As in a workspace: with a copy that is a witness."""
+    copy = folder / "reports" / "ledger.jsonl"
+    folder.mkdir(exist_ok=True)
+    return Ledger(folder / "ledger.jsonl", lambda listed: tuple(mirror_uses(copy)), copy)
+
+
+def test_the_copy_remembers_every_use_when_all_else_is_deleted(tmp_path: Path) -> None:
+    """Other items in between, under one experiment's name, so that no report speaks of the first."""
+    for name, items, before in (("a", ITEMS, 0), ("b", ("four",), 0), ("c", ITEMS, 1), ("d", ("four", "five"), 1)):
+        ledger = mirrored(tmp_path)
+        ledger.path.unlink(missing_ok=True)
+        assert prior(ledger, name, items=items) == before
+        ledger.open(opening(ledger, name, items=items))
+    assert [use.opening for use in ledger.lines()] == ["lock-a", "lock-b", "lock-c", "lock-d"]
+    assert [use.witness for use in ledger.lines()] == ["reports/ledger.jsonl"] * 3 + [""]
+    assert [use.prior_uses for use in ledger.lines()] == [0, 0, 1, 1]
+
+
+def test_looks_that_were_planned_outlive_a_deleted_ledger(tmp_path: Path) -> None:
+    ledger = mirrored(tmp_path)
+    ledger.open(opening(ledger, "a", looks=3, alpha=0.04))
+    ledger.path.unlink()
+    assert ledger.terms(opening(ledger, "b", looks=3, alpha=0.04)) == (1, 3, 0.04)
+
+
+def test_a_copy_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    ledger = opened(mirrored(tmp_path), "a")
+    assert ledger.mirror is not None
+    ledger.mirror.unlink()
+    assert opened(ledger, "a").path.read_bytes() == ledger.mirror.read_bytes()
+
+
+def test_a_copy_that_was_changed_is_named(tmp_path: Path) -> None:
+    ledger = opened(mirrored(tmp_path), "a")
+    assert ledger.mirror is not None
+    ledger.mirror.write_text(ledger.mirror.read_text().replace("first", "other"))
+    with pytest.raises(StoreError, match="line 1 was changed") as caught:
+        prior(ledger, "b")
+    assert caught.value.where == f"{ledger.mirror}:1"
+
+
+@pytest.mark.parametrize("items", [[1], [None], [["a"], 5], [{}], []])
+def test_a_report_of_nonsense_is_no_traceback(ledger: Ledger, items: list[Any]) -> None:
+    nonsense = reported(ledger, "a", items=items, at=3, experiment=None, hash=["x"])
+    assert prior(nonsense, "c") == 2
