@@ -140,7 +140,7 @@ def outlook(root: Path, *overrides: str, size: HeldOut = TWO_HUNDRED, data: str 
 def test_a_share_just_below_one_has_its_line_too(root: Path) -> None:
     rows = outlook(root, "gates.format={regex: '.*', share: 0.9999999999999999}")
     assert any(
-        "200 items prove no share, whatever the truth; 100 points need about 26,983," in row.sentence for row in rows
+        "200 items prove no share, whatever the truth; to prove 100 points takes about 26,983," in row.sentence for row in rows
     )
 
 
@@ -200,7 +200,7 @@ def test_what_cannot_be_proven_is_said(root: Path, size: HeldOut, words: str) ->
     row = outlook(root, size=size)[0]
     assert row.smallest is None
     assert words in row.sentence
-    assert "5 points need about" in row.sentence
+    assert "to prove 5 points takes about" in row.sentence
 
 
 def test_a_margin_of_five_points_is_beyond_any_number_of_items(root: Path) -> None:

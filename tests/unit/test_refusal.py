@@ -195,7 +195,7 @@ def test_run_tells_the_power_twice_and_ends_with_the_refusal(
     assert status(["run", "experiments/first.yaml", "--set", SIXTY]) == 2
     told = " ".join(capsys.readouterr().err.split())
     assert told.count("power: beats every prompt: 60 items") == 2
-    assert "points or more 4 times in 5; 5 points need about" in told
+    assert "points or more 4 times in 5; to prove 5 points takes about" in told
     assert told.index("(spread assumed)") < told.index("(spread measured on validation)")
     assert f"--set {SIXTY}: 60 test items can prove a gain of 17.9 points or more" in told
     assert told.count("to go; Ctrl-C is safe") == 1
