@@ -140,7 +140,8 @@ def outlook(root: Path, *overrides: str, size: HeldOut = TWO_HUNDRED, data: str 
 def test_a_share_just_below_one_has_its_line_too(root: Path) -> None:
     rows = outlook(root, "gates.format={regex: '.*', share: 0.9999999999999999}")
     assert any(
-        "200 items prove no share, whatever the truth; to prove 100 points takes about 26,983," in row.sentence for row in rows
+        "200 items prove no share, whatever the truth; to prove 100 points takes about 26,983," in row.sentence
+        for row in rows
     )
 
 
