@@ -53,8 +53,7 @@ class Ledger:
 
     def lost(self) -> list[Use]:
         """Openings that only witnesses still show; of several witnesses of one, the strictest counts."""
-        listed = frozenset(use.opening for use in self.lines())
-        shown = self.witnesses(listed)
+        listed, shown = frozenset(use.opening for use in self.lines()), self._shown()
         first: dict[str, Use] = {}
         for use in shown:
             if use.opening not in listed:
@@ -63,16 +62,17 @@ class Ledger:
 
     def rewritten(self) -> list[Use]:
         """Witnesses that saw another line of an opening than the one that is listed."""
-        listed = frozenset(use.opening for use in self.lines())
         hashes = {use.opening: use.source for use in self.lines() if not use.witness}
-        shown = self.witnesses(listed)
-        return [use for use in shown if use.saw not in ("", hashes.get(use.opening, use.saw))]
+        return [use for use in self._shown() if use.saw not in ("", hashes.get(use.opening, use.saw))]
 
     def uses(self) -> list[Use]:
         """Every opening, the lost ones first."""
-        lines = self.lines()
-        shown = self.witnesses(frozenset(use.opening for use in lines))
-        return [*self.lost(), *(strictest(use, shown) for use in lines)]
+        shown = self._shown()
+        return [*self.lost(), *(strictest(use, shown) for use in self.lines())]
+
+    def _shown(self) -> tuple[Use, ...]:
+        """What the witnesses show, of openings that are listed and of others."""
+        return self.witnesses(frozenset(use.opening for use in self.lines()))
 
     def terms(self, opening: Opening) -> Terms:
         """What holds for this opening: as settled when it was opened, or as it would be now."""

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.disk import write_whole
+
 
 @dataclass(frozen=True)
 class Pins:
@@ -30,9 +32,7 @@ class Pins:
     def keep(self, name: str, commit: str) -> None:
         """Use this commit from now on."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(".new")
-        fresh.write_text(json.dumps({**self._all(), name: commit}, indent=1, sort_keys=True), "utf-8")
-        fresh.replace(self.path)
+        write_whole(self.path, json.dumps({**self._all(), name: commit}, indent=1, sort_keys=True).encode())
 
     def _all(self) -> dict[str, str]:
         return json.loads(self.path.read_text("utf-8")) if self.path.exists() else {}

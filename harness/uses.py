@@ -96,6 +96,7 @@ def strictest(use: Use, shown: tuple[Use, ...]) -> Use:
 
 
 def named_alike(one: Use, other: Use) -> bool:
+    """Whether they share an item by its name; phrases alone do not tell."""
     return any(not mark.startswith(WEAK) for mark in one.marks & other.marks)
 
 

@@ -33,7 +33,7 @@ def write_selection(job: Job) -> dict[str, Any]:
     for name in SELECTING:
         write_lines(job.out / f"{name}.jsonl", splits[name])
     labels = sorted({example.reference for example in splits["train"]})
-    judged = certified(splits["test"], seen={name: splits[name] for name in SELECTING})
+    judged = certified(splits)
     return {
         "sizes": {name: len(splits[name]) for name in SELECTING},
         "hashes": {name: file_digest(job.out / f"{name}.jsonl") for name in SELECTING},
@@ -49,7 +49,7 @@ def write_slices(job: Job) -> dict[str, Any]:
     """Nothing but numbers: how large each slice of the test items is; a wrong column is found before the search."""
     spec, rows = _spec_and_rows(job)
     splits, _ = _split(job, spec=spec, rows=rows)
-    judged = certified(splits["test"], seen={name: splits[name] for name in SELECTING})
+    judged = certified(splits)
     return {"sizes": slice_sizes(judged, columns=job.inputs["slices"])}
 
 
@@ -97,10 +97,10 @@ def _twin(text: str, *, places: Mapping[str, str], written: Mapping[str, str]) -
     return places.get(text) or next(quoted, None)
 
 
-def certified(test: list[Example], *, seen: Mapping[Any, list[Example]]) -> list[Example]:
+def certified(splits: Mapping[Split, list[Example]]) -> list[Example]:
     """The test items that are judged: those that training and selection have not seen."""
-    leaked = {pair["id"] for pair in leaked_items(test, seen=seen)}
-    return [item for item in test if item.id not in leaked]
+    leaked = {pair["id"] for pair in leaked_items(splits["test"], seen={name: splits[name] for name in SELECTING})}
+    return [item for item in splits["test"] if item.id not in leaked]
 
 
 def slice_sizes(test: Sequence[Example], *, columns: Sequence[str]) -> dict[str, dict[str, SliceSize]]:

@@ -250,3 +250,11 @@ def spec() -> dict[str, Any]:
         "search": {"method": "lora", "trials": 4, "space": {"rank": [8, 32, 64], "dropout": [0.0, 0.1]}},
         "gates": {"alpha": 0.05, "margin": None, "rouge": {"floor": 0.3}},
     }
+
+
+def provenance() -> dict[str, Any]:
+    return {
+        "harness": "0.1.0",
+        "versions": {"python": "3.11.9", "torch": "2.13.0", "transformers": "5.23.0"},
+        "artifacts": {"train-3f9a2c1b07de": "trial 2, epoch 3", "score-81c0de77ab12": "score test"},
+    }

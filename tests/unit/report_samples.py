@@ -51,11 +51,7 @@ def fine_tune_report() -> Report:
             "keeps:piqa: 919 items: a model that lost nothing passes about 89% of the time; more items are better"
         ],
         spec=parts.spec(),
-        provenance={
-            "harness": "0.1.0",
-            "versions": {"python": "3.11.9", "torch": "2.13.0", "transformers": "5.23.0"},
-            "artifacts": {"train-3f9a2c1b07de": "trial 2, epoch 3", "score-81c0de77ab12": "score test"},
-        },
+        provenance=parts.provenance(),
         timing={"total": 1678.6, "data": 2.1, "predict": 148.6, "train": 1312.4, "forgetting": 212.0},
     )
 

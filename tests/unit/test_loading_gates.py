@@ -111,7 +111,8 @@ def test_a_wrong_gate_is_placed(root: Path, gate: str, place: str, words: list[s
 )
 def test_a_gate_at_its_bound_loads(root: Path, gate: str) -> None:
     gates(root, gate)
-    load_experiment(Path(FIRST))
+    loaded = load_experiment(Path(FIRST)).experiment.gates
+    assert loaded.model_fields_set >= {line.split(":")[0].strip() for line in gate.splitlines()}
 
 
 def test_a_fix_for_an_override_is_an_override(root: Path) -> None:
