@@ -4,24 +4,36 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from harness.records import Example, Record
 
 Message = dict[str, str]
+INLINE_ANSWER = "\nAnswer: "
+"""Before the answer of a worked example that stands in the same message."""
 
 
 class PromptConfig(Record):
     """One way of asking, with everything filled in but the input."""
 
     template: str
-    """User message; `{input}` stands for the item."""
+    """User message; `{input}` stands for the item, `{passages}` for what was retrieved for it."""
     system: str | None = None
     """System message; null leaves the chat template's own."""
     shots: int = 0
     """Worked examples from the training split."""
+    choose: Literal["random", "bm25", "embedding"] = "random"
+    """How they are chosen: the same for every item, or those most similar to it."""
     seed: int = 0
-    """Seed of the choice of shots."""
+    """Seed of a random choice of shots."""
+    order: int = 0
+    """0: as chosen; another number: shuffled with it as seed."""
+    layout: Literal["turns", "text"] = "turns"
+    """Shots as turns of the conversation, or all in one message."""
+    passages: int = 0
+    """Passages retrieved from the task's corpus."""
+    shot_ids: tuple[str, ...] = ()
+    """Ids of training examples, in order, where an optimiser chose the shots."""
 
 
 def placeholders(template: str) -> list[str]:
@@ -41,12 +53,36 @@ def chosen_shots(train: Sequence[Example], *, count: int, seed: int, by_label: b
     return (_round_robin(order) if by_label else order)[:count]
 
 
-def messages(config: PromptConfig, *, text: str, shots: Sequence[Example] = ()) -> list[Message]:
-    """The conversation that asks for one answer."""
+def ordered(shots: Sequence[Example], *, order: int) -> list[Example]:
+    """The shots as they are, or shuffled with the seed `order`."""
+    found = list(shots)
+    if order:
+        random.Random(order).shuffle(found)
+    return found
+
+
+def messages(
+    config: PromptConfig,
+    *,
+    text: str,
+    shots: Sequence[Example] = (),
+    passages: str = "",
+    shot_passages: Sequence[str] = (),
+) -> list[Message]:
+    """The conversation that asks for one answer; `passages` and `shot_passages` fill `{passages}`."""
+    beside = [*shot_passages, *[""] * (len(shots) - len(shot_passages))]
+    asked = [
+        filled(config.template, {"input": shot.input, "passages": near})
+        for shot, near in zip(shots, beside, strict=True)
+    ]
     turns = [] if config.system is None else [_turn("system", config.system)]
-    for shot in shots:
-        turns += [_turn("user", filled(config.template, {"input": shot.input})), _turn("assistant", shot.reference)]
-    return [*turns, _turn("user", filled(config.template, {"input": text}))]
+    question = filled(config.template, {"input": text, "passages": passages})
+    if config.layout == "text" and shots:
+        worked = [f"{one}{INLINE_ANSWER}{shot.reference}" for one, shot in zip(asked, shots, strict=True)]
+        return [*turns, _turn("user", "\n\n".join([*worked, question + INLINE_ANSWER.rstrip(" ")]))]
+    for one, shot in zip(asked, shots, strict=True):
+        turns += [_turn("user", one), _turn("assistant", shot.reference)]
+    return [*turns, _turn("user", question)]
 
 
 def _turn(role: str, content: str) -> Message:

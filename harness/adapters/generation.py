@@ -1,43 +1,68 @@
 """Turn conversations into greedy answers through transformers: sorted by length, the shared beginning read once."""
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from jinja2.exceptions import TemplateError
 
-from harness.adapters.language_model import LanguageModel
+from harness.adapters.generator import Answerer, Generated, Keep
+from harness.adapters.language_model import LanguageModel, language_model
 from harness.errors import UserError
+from harness.prompts import Message
 
+BATCH = 32
 SHORTEST_PREFIX = 16
 """A shared beginning shorter than this is not worth a cache of its own."""
 
 
-class Generated(NamedTuple):
-    """One answer."""
+def transformers_generator(answerer: Answerer) -> "TransformersGenerator":
+    """The engine over a model that this process loads once."""
+    path = answerer.local["model_path"]
+    model = language_model(answerer.model, path=path, adapter=answerer.adapter)
+    return TransformersGenerator(model, batch_size=answerer.batch_size or BATCH)
 
-    text: str
-    status: str
-    """`ok`, `truncated` (prompt and answer do not fit the context) or `unfinished` (stopped at the limit)."""
-    tokens_in: int
-    tokens_out: int
+
+@dataclass(frozen=True)
+class TransformersGenerator:
+    """Greedy answers of a loaded model."""
+
+    model: LanguageModel
+    batch_size: int
+
+    def answers(
+        self, conversations: Sequence[list[Message]], *, max_new_tokens: int, known: Mapping[int, Generated], keep: Keep
+    ) -> list[Generated]:
+        """One greedy answer a conversation, in their order."""
+        return generated(
+            self.model, conversations, max_new_tokens=max_new_tokens, batch_size=self.batch_size, known=known, keep=keep
+        )
+
+    def choices(
+        self,
+        conversations: Sequence[list[Message]],
+        *,
+        labels: Sequence[str],
+        known: Mapping[int, Generated],
+        keep: Keep,
+    ) -> list[Generated]:
+        """The likeliest label to each conversation."""
+        raise NotImplementedError
 
 
 def generated(
     model: LanguageModel,
-    conversations: Sequence[list[dict[str, str]]],
+    conversations: Sequence[list[Message]],
     *,
     max_new_tokens: int,
     batch_size: int,
-    progress: Callable[[int, int], None],
+    known: Mapping[int, Generated] | None = None,
+    keep: Keep = lambda answers: None,
 ) -> list[Generated]:
-    """One greedy answer a conversation, in their order.
-
-    The batch size is fixed, not fitted: in bf16 the make-up of a batch can change a token, so it belongs to the
-    identity of the answers.
-    """
+    """One greedy answer a conversation, in their order."""
     prompts = [_token_ids(model.tokenizer, turns) for turns in conversations]
-    answers: dict[int, Generated] = {}
+    answers: dict[int, Generated] = dict(known or {})
     for index, prompt in enumerate(prompts):
         if len(prompt) + max_new_tokens > model.context:
             answers[index] = Generated("", "truncated", len(prompt), 0)
@@ -48,7 +73,7 @@ def generated(
         batch = order[start : start + batch_size]
         found = _batch(model, [prompts[i] for i in batch], limit=max_new_tokens, prefix=prefix, cache=cache)
         answers.update(zip(batch, found, strict=True))
-        progress(len(answers), len(prompts))
+        keep(dict(zip(batch, found, strict=True)))
     return [answers[index] for index in range(len(prompts))]
 
 

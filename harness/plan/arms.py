@@ -7,6 +7,10 @@ from harness.loading import Resolved
 from harness.prompts import PromptConfig, filled
 from harness.specs import BaselineSpec, TaskSpec, VariantSpec
 
+BY_LIKELIHOOD = "_by_likelihood"
+"""Ends the name of an arm that takes the likeliest label."""
+SHOWN = 90
+
 
 @dataclass(frozen=True)
 class PromptArm:
@@ -21,15 +25,70 @@ class PromptArm:
     """How the trivial family answers."""
     prompt: PromptConfig | None
     """How the others ask."""
+    answer: str | None = None
+    """What a constant says."""
+    labels: tuple[str, ...] = ()
+    """Where not empty, the likeliest of these is the answer; else it is written."""
+    spec: BaselineSpec | None = None
+    """The family's spec, which says who answers; None: the experiment's own model."""
 
 
 def prompt_arms(resolved: Resolved, *, labels: list[str]) -> list[PromptArm]:
-    """Every configuration of every family, in the order of the spec."""
+    """Every configuration that the families list, in the order of the spec."""
+    return [arm for family in resolved.families for arm in family_arms(family, resolved=resolved, labels=labels)]
+
+
+def family_arms(family: BaselineSpec, *, resolved: Resolved, labels: list[str]) -> list[PromptArm]:
+    """Every configuration that one family lists."""
     return [
-        _arm(family, variant, resolved=resolved, labels=labels)
-        for family in resolved.families
-        for variant in family.variants
+        arm for variant in family.variants for arm in variant_arms(family, variant, resolved=resolved, labels=labels)
     ]
+
+
+def variant_arms(
+    family: BaselineSpec, variant: VariantSpec, *, resolved: Resolved, labels: list[str]
+) -> list[PromptArm]:
+    """One configuration in each of the ways in which its answer can be taken."""
+    if variant.rule is not None:
+        name, shown = f"{family.family}/{variant.name}", f"rule: {variant.rule}"
+        return [PromptArm(name, family.family, "trivial", shown, variant.rule, None, variant.answer, spec=family)]
+    prompt = prompt_of(variant, resolved=resolved, labels=labels)
+    return asked_arms(family, prompt, name=variant.name, labels=labels)
+
+
+def asked_arms(family: BaselineSpec, prompt: PromptConfig, *, name: str, labels: list[str]) -> list[PromptArm]:
+    """One prompt in each of the ways in which its answer can be taken; `labels` is empty where there are none."""
+    able = bool(labels) and family.api is None
+    ways = [way for way in family.decoding if able or way == "generate"] or ["generate"]
+    return [
+        PromptArm(
+            f"{family.family}/{name}{BY_LIKELIHOOD if way == 'likelihood' else ''}",
+            family.family,
+            "prompt",
+            described(prompt, by_likelihood=way == "likelihood"),
+            None,
+            prompt,
+            labels=tuple(labels) if way == "likelihood" else (),
+            spec=family,
+        )
+        for way in ways
+    ]
+
+
+def described(prompt: PromptConfig, *, by_likelihood: bool) -> str:
+    """A prompt in a line."""
+    shown = " ".join(prompt.template.split())
+    similar = "" if prompt.choose == "random" else f" similar by {prompt.choose}"
+    words = [
+        f"{prompt.shots}{similar} shots" if prompt.shots else "",
+        "in one message" if prompt.shots and prompt.layout == "text" else "",
+        f"order {prompt.order}" if prompt.shots and prompt.order else "",
+        f"{prompt.passages} passages" if prompt.passages else "",
+        "system message" if prompt.system else "",
+        "likeliest label" if by_likelihood else "",
+        f"“{shown[:SHOWN]}…”" if len(shown) > SHOWN else f"“{shown}”",
+    ]
+    return ", ".join(filter(None, words))
 
 
 def written_text(prompt: PromptConfig) -> str:
@@ -43,21 +102,8 @@ def plain_prompt(task: TaskSpec, *, labels: list[str]) -> PromptConfig:
     return PromptConfig(template=filled(task.template, {**known, "instruction": filled(task.instruction, known)}))
 
 
-def _arm(family: BaselineSpec, variant: VariantSpec, *, resolved: Resolved, labels: list[str]) -> PromptArm:
-    name = f"{family.family}/{variant.name}"
-    if variant.rule is not None:
-        return PromptArm(name, family.family, "trivial", f"rule: {variant.rule}", variant.rule, None)
-    prompt = _prompt(variant, resolved=resolved, labels=labels)
-    shown = " ".join(prompt.template.split())
-    words = [
-        f"{variant.shots} shots" if variant.shots else "",
-        "system message" if variant.system else "",
-        f"“{shown[:90]}…”" if len(shown) > 90 else f"“{shown}”",
-    ]
-    return PromptArm(name, family.family, "prompt", ", ".join(filter(None, words)), None, prompt)
-
-
-def _prompt(variant: VariantSpec, *, resolved: Resolved, labels: list[str]) -> PromptConfig:
+def prompt_of(variant: VariantSpec, *, resolved: Resolved, labels: list[str]) -> PromptConfig:
+    """A variant with everything filled in but the item."""
     task = resolved.task
     template = plain_prompt(task, labels=labels).template
     known = {"instruction": filled(task.instruction, {"labels": ", ".join(labels)}), "labels": ", ".join(labels)}
@@ -65,4 +111,5 @@ def _prompt(variant: VariantSpec, *, resolved: Resolved, labels: list[str]) -> P
         template = filled(resolved.engineered_prompt.strip(), known)
     elif variant.pattern is not None:
         template = filled(variant.pattern, known)
-    return PromptConfig(template=template, system=variant.system, shots=variant.shots, seed=variant.seed)
+    kept = ("system", "shots", "choose", "seed", "order", "layout", "passages")
+    return PromptConfig(template=template, **{name: getattr(variant, name) for name in kept})

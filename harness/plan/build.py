@@ -7,6 +7,7 @@ from typing import Any
 from harness.canonical import digest
 from harness.loading import Resolved
 from harness.metrics import metric_info
+from harness.plan.answering import prompt_step, quantization, tuned_answer_step
 from harness.plan.arms import PromptArm, written_text
 from harness.plan.setup import Setup
 from harness.prompts import PromptConfig
@@ -63,29 +64,10 @@ def answer_step(setup: Setup, arm: PromptArm, *, split: str, needs: dict[str, st
     """One prompt arm's answers on a split."""
     title = f"{'test' if split == 'test' else 'try'} {arm.name}"
     if arm.rule is not None:
-        return Step("predict", {"rule": arm.rule, "split": split}, needs=needs, title=title)
-    assert arm.prompt is not None
-    return _predict(setup, arm.prompt, split=split, needs=needs, quantization=None, title=title)
-
-
-def tuned_answer_step(setup: Setup, prompt: PromptConfig, *, split: str, needs: dict[str, str], title: str) -> Step:
-    """A tuned model's answers on a split; `needs["adapter"]` is its training step."""
-    return _predict(setup, prompt, split=split, needs=needs, quantization=_quantization(setup), title=title)
-
-
-def _predict(
-    setup: Setup, prompt: PromptConfig, *, split: str, needs: dict[str, str], quantization: str | None, title: str
-) -> Step:
-    task = setup.resolved.task
-    inputs = {
-        "model": setup.model.identity(quantization=quantization),
-        "prompt": prompt.model_dump(),
-        "kind": task.kind,
-        "split": split,
-        "max_new_tokens": task.max_new_tokens,
-        "batch_size": setup.resolved.experiment.model.answer_batch_size,
-    }
-    return Step("predict", inputs, needs=needs, local={"model_path": str(setup.model.path)}, title=title)
+        constant = {"answer": arm.answer} if arm.rule == "constant" else {}
+        kind = setup.resolved.task.kind
+        return Step("predict", {"rule": arm.rule, **constant, "kind": kind, "split": split}, needs=needs, title=title)
+    return prompt_step(setup, arm, split=split, needs=needs, title=title)
 
 
 def score_step(setup: Setup, *, split: str, labels: list[str], needs: dict[str, str], title: str) -> Step:
@@ -114,7 +96,7 @@ def epoch_step(
     """One epoch of one trial, from the epoch before it."""
     search = setup.resolved.experiment.search
     inputs = {
-        "model": setup.model.identity(quantization=_quantization(setup)),
+        "model": setup.model.identity(quantization=quantization(setup)),
         "method": search.method,
         "prompt": prompt.model_dump(),
         "params": {
@@ -139,7 +121,7 @@ def forgetting_step(setup: Setup, *, name: str, limit: int | None, adapter: str 
     """A benchmark on the base model or on the tuned one."""
     bench = setup.benchmarks[name]
     inputs = {
-        "model": setup.model.identity(quantization=_quantization(setup) if adapter else None),
+        "model": setup.model.identity(quantization=quantization(setup) if adapter else None),
         "benchmark": name,
         "source": bench.identity,
         "half": "gate",
@@ -235,7 +217,3 @@ def _gates(setup: Setup) -> list[dict[str, Any]]:
     for kind, metric, gate in asked:
         found.append({"gate": kind, "metric": metric, "margin": gate.margin, "floor": gate.floor})
     return [gate for gate in found if gate["margin"] is not None or gate["floor"] is not None]
-
-
-def _quantization(setup: Setup) -> str | None:
-    return "nf4" if setup.resolved.experiment.search.method == "qlora" else None

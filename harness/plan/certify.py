@@ -6,6 +6,7 @@ Nothing here chooses: it is reached only when every choice has been made on vali
 from dataclasses import asdict, dataclass, replace
 
 from harness.plan import build
+from harness.plan.answering import tuned_answer_step
 from harness.plan.arms import PromptArm, plain_prompt
 from harness.plan.desk import Desk
 from harness.plan.prompting import family_champions
@@ -144,7 +145,7 @@ def _prompt_paper(setup: Setup, arm: PromptArm, *, needs: dict[str, str], labels
 def _tuned_paper(setup: Setup, *, trial: Trial, adapter: Artifact, needs: dict[str, str], labels: list[str]) -> _Paper:
     prompt, name = plain_prompt(setup.resolved.task, labels=labels), f"tuned/trial-{trial.number}"
     arm = PromptArm(name, "tuned", "prompt", f"adapter after epoch {trial.best_epoch}", None, prompt)
-    answers = build.tuned_answer_step(
+    answers = tuned_answer_step(
         setup, prompt, split="test", needs={**needs, "adapter": adapter.key}, title=f"test {name}"
     )
     return _paper(setup, arm, answers, needs=needs, labels=labels)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.plan import build
+from harness.plan.answering import tuned_answer_step
 from harness.plan.desk import Desk
 from harness.plan.setup import Setup
 from harness.prompts import PromptConfig
@@ -55,9 +56,7 @@ class _Search:
     def _validated(self, adapter: Artifact, *, title: str) -> Artifact | None:
         """Scores of generated validation output of one epoch's adapter."""
         needs = {"data": self.data.key, "adapter": adapter.key}
-        step = build.tuned_answer_step(
-            self.setup, self.prompt, split="validation", needs=needs, title=f"validate {title}"
-        )
+        step = tuned_answer_step(self.setup, self.prompt, split="validation", needs=needs, title=f"validate {title}")
         answers = self.desk.want(step)
         if answers is None:
             return None

@@ -1,7 +1,7 @@
 """What planning starts from: the specs, and the bytes they point at."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,6 +51,18 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
+class FamilyFiles:
+    """What a prompt family needs besides its spec, with known bytes."""
+
+    adapter: Source | None = None
+    """An earlier version's adapter."""
+    quantization: str | None = None
+    """How the base is held under that adapter."""
+    embeddings: Source | None = None
+    """The model that finds similar examples."""
+
+
+@dataclass(frozen=True)
 class Setup:
     """Everything that decides which steps there are."""
 
@@ -60,6 +72,10 @@ class Setup:
     benchmarks: dict[str, Benchmark]
     sampler: Sampler
     ledger: Ledger
+    families: Mapping[str, FamilyFiles] = field(default_factory=dict)
+    """By the family's name; those that need nothing are left out."""
+    corpus: Source | None = None
+    """What passages are retrieved from."""
 
     @property
     def metric(self) -> str:

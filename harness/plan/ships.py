@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.plan import build
+from harness.plan.answering import tuned_answer_step
 from harness.plan.arms import PromptArm
 from harness.plan.desk import Desk
 from harness.plan.setup import Setup
@@ -62,6 +63,6 @@ def merge_step(setup: Setup, *, adapter: str, name: str) -> Step:
 
 def form_answer_step(setup: Setup, prompt: PromptConfig, *, form: str, needs: dict[str, str], title: str) -> Step:
     """One form's answers on the test items; `needs["merged"]` is the merged model."""
-    step = build.tuned_answer_step(setup, prompt, split="test", needs=needs, title=f"test {title}")
+    step = tuned_answer_step(setup, prompt, split="test", needs=needs, title=f"test {title}")
     model = setup.model.identity(quantization=QUANTIZATION[form]) | {"fingerprint": needs["merged"]}
     return replace(step, inputs={**step.inputs, "model": model}, local={})

@@ -30,7 +30,14 @@ class InProcess:
         needs = {role: self.store.get(key).path for role, key in step.needs.items()}
         start = time.monotonic()
         with self.store.workspace(step.key) as out:
-            job = Job(inputs=step.inputs, needs=needs, local=step.local, out=out, progress=progress)
+            job = Job(
+                inputs=step.inputs,
+                needs=needs,
+                local=step.local,
+                out=out,
+                progress=progress,
+                cache=self.store.root.parent,
+            )
             summary, error = _attempted(step, job)
             return self.store.commit(
                 step, path=out, summary=summary, seconds=time.monotonic() - start, provenance=provenance(), error=error

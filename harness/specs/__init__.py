@@ -1,5 +1,6 @@
 """What users write: frozen, documented, forbidding what they do not know."""
 
+from harness.specs.api import ApiSpec
 from harness.specs.baseline import BaselineSpec, VariantSpec
 from harness.specs.experiment import ExperimentSpec, ModelSpec, ReportSpec, SearchSpec, SpaceSpec
 from harness.specs.gates import (
@@ -12,19 +13,25 @@ from harness.specs.gates import (
     ShipGate,
     SliceGate,
 )
-from harness.specs.task import DataSpec, SplitSpec, TaskSpec
+from harness.specs.prompt_search import DspySpec, PromptSearchSpec, PromptSpaceSpec
+from harness.specs.task import CorpusSpec, DataSpec, SplitSpec, TaskSpec
 
 __all__ = [
+    "ApiSpec",
     "BaselineSpec",
     "BenchmarkGate",
+    "CorpusSpec",
     "CostGate",
     "DataSpec",
+    "DspySpec",
     "ExperimentSpec",
     "FormatGate",
     "GatesSpec",
     "LatencyGate",
     "MetricGate",
     "ModelSpec",
+    "PromptSearchSpec",
+    "PromptSpaceSpec",
     "ReportSpec",
     "SearchSpec",
     "ShipGate",

@@ -2,9 +2,14 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from harness.specs.base import Spec
+from harness.specs.api import ApiSpec
+from harness.specs.base import Spec, misfit
+from harness.specs.prompt_search import Choice, DspySpec, Layout, PromptSearchSpec
+
+Rule = Literal["majority", "copy", "constant", "nearest"]
+Decoding = Literal["generate", "likelihood"]
 
 
 class VariantSpec(Spec):
@@ -12,16 +17,29 @@ class VariantSpec(Spec):
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     """Short name, unique in its family."""
-    rule: Literal["majority", "copy"] | None = None
-    """For the trivial family: answer without a model."""
+    rule: Rule | None = None
+    """For the trivial family: answer without a model. `majority`: the commonest answer of the training split; `copy`:
+    the input; `constant`: always the same; `nearest`: the answer to the most similar training input."""
+    answer: str | None = None
+    """What `rule: constant` says; null takes the training answer that is most like all the others."""
     shots: int = Field(default=0, ge=0)
     """Worked examples from the training split, shown before the question."""
+    choose: Choice = "random"
+    """How the shots are chosen: `random` takes the same for every item (of a label task one label after the other);
+    `bm25` and `embedding` take those most similar to the item."""
     seed: int = Field(default=0, ge=0)
-    """Seed of the choice of shots."""
+    """Seed of a random choice of shots."""
+    order: int = Field(default=0, ge=0)
+    """0 leaves the shots as they were chosen, of similar ones the most similar last; another number shuffles them."""
+    layout: Layout = "turns"
+    """`turns`: each shot is a question and an answer of the conversation; `text`: all stand in one message."""
+    passages: int = Field(default=0, ge=0)
+    """Passages of the task's corpus that are most similar to the item, for `{passages}` in the pattern."""
     prompt: Literal["plain", "engineered"] = "plain"
     """`plain`: the task's instruction; `engineered`: the task's hand-written prompt."""
     pattern: str | None = None
-    """Instruction pattern that replaces the task's; `{instruction}`, `{labels}` and `{input}` are filled in."""
+    """Instruction pattern that replaces the task's; `{instruction}`, `{labels}`, `{input}` and `{passages}` are
+    filled in."""
     system: str | None = None
     """System message; null leaves the chat template's own."""
 
@@ -33,5 +51,30 @@ class BaselineSpec(Spec):
     """The file's name."""
     description: str
     """One sentence for the report."""
-    variants: list[VariantSpec] = Field(min_length=1)
+    variants: list[VariantSpec] = Field(default_factory=list)
     """What to try."""
+    search: PromptSearchSpec | None = None
+    """Further variants that Optuna proposes from the scores of those before, on validation."""
+    dspy: DspySpec | None = None
+    """A variant that an optimiser of DSPy writes, from training and validation examples."""
+    decoding: list[Decoding] = Field(default=["generate", "likelihood"], min_length=1)
+    """For tasks of kind label, how an answer is taken: `generate` writes it, `likelihood` takes the label that the
+    model finds likeliest. Each variant is tried in each way; tasks of other kinds and models by API only generate."""
+    api: ApiSpec | None = None
+    """Another model answers, by an OpenAI-compatible API; null asks the experiment's base model."""
+    previous: str | None = None
+    """An earlier version answers: the folder of a PEFT adapter, or `experiment:NAME` for the winner of that run."""
+    embedding_model: str | None = None
+    """Local folder, `package:NAME/path` or hub id of a sentence-transformers model, for `choose: embedding`."""
+
+    @model_validator(mode="after")
+    def _has_something_to_try(self) -> "BaselineSpec":
+        if not self.variants and self.search is None and self.dspy is None:
+            raise misfit(
+                "is missing; needs at least one variant", fix="variants: [{name: plain}]", fields=("variants",)
+            )
+        if self.api is not None and self.previous is not None:
+            raise misfit(
+                "and api are both given; one of them answers", fix="keep one of them", fields=("previous", "api")
+            )
+        return self

@@ -32,8 +32,10 @@ class ModelSpec(Spec):
     """Commit, tag or branch of a hub model; resolved to a commit and recorded."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Weights' precision; `auto` takes bfloat16."""
-    answer_batch_size: int = Field(default=32, ge=1)
-    """Prompts answered together, the same for all arms; smaller needs less memory. In bf16 it can change a token."""
+    engine: Literal["transformers", "vllm"] = "transformers"
+    """What computes the answers; `vllm` is an optional extra and needs a GPU."""
+    answer_batch_size: Count | None = None
+    """Prompts answered together, the same for all arms; null fits it to the memory. In bf16 it can change a token."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Leave off unless you have read it."""
 

@@ -43,6 +43,15 @@ class DataSpec(Spec):
     """Sizes of the splits."""
 
 
+class CorpusSpec(Spec):
+    """Texts from which passages are retrieved into a prompt."""
+
+    source: str
+    """A file or folder (JSONL, CSV, Parquet), or `package:NAME/path/inside/it`; one row a passage."""
+    text: str = "{text}"
+    """Template of a passage; column names in braces."""
+
+
 class TaskSpec(Spec):
     """One task: `tasks/NAME/task.yaml`."""
 
@@ -62,6 +71,8 @@ class TaskSpec(Spec):
     """How instruction and input make one user message."""
     engineered: str = "prompts/engineered.txt"
     """File of the hand-written prompt; `{input}`, `{labels}` and `{instruction}` are filled in."""
+    corpus: CorpusSpec | None = None
+    """What variants with `passages` retrieve from; null: no such variant can be used."""
     metrics: list[str] = Field(min_length=1)
     """Metrics, the deciding one first: a shipped name, `metrics.py:FUNCTION`, or `evaluate:NAME`."""
     max_new_tokens: int = Field(default=64, ge=1)

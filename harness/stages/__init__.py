@@ -37,6 +37,8 @@ class Job:
     out: Path
     """Empty folder to write into."""
     progress: Progress
+    cache: Path | None = None
+    """Folder of what is kept across steps and runs, such as answers; None keeps nothing."""
 
 
 def stage_function(stage: str) -> Callable[[Job], dict[str, Any]]:

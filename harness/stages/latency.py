@@ -31,7 +31,6 @@ def write_latencies(job: Job) -> dict[str, Any]:
             conversation,
             max_new_tokens=job.inputs["max_new_tokens"],
             batch_size=1,
-            progress=lambda done, total: None,
         )
         if number >= WARM_UP:
             rows.append({"seconds": time.perf_counter() - start})

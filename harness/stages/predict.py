@@ -1,12 +1,18 @@
 """Turn one way of asking and a split into stored answers, before anything is scored."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.jsonl import read_lines, write_lines
-from harness.prompts import PromptConfig, chosen_shots, messages
+from harness.prompts import PromptConfig
 from harness.records import Example, Prediction
 from harness.stages import Job
+from harness.stages.asking import conversations
+from harness.stages.trivial import RULES
+from harness.steps import VERSIONS, library_versions
+
+if TYPE_CHECKING:
+    from harness.adapters.generator import Answerer
 
 
 def write_predictions(job: Job) -> dict[str, Any]:
@@ -37,26 +43,43 @@ def items_file(needs: dict[str, Path], *, split: str) -> Path:
 
 
 def _by_rule(job: Job, *, items: list[Example], train: list[Example]) -> list[Prediction]:
-    answers = sorted(example.reference for example in train)
-    commonest = max(dict.fromkeys(answers), key=answers.count)
-    texts = {"majority": [commonest] * len(items), "copy": [item.input for item in items]}[job.inputs["rule"]]
+    texts = RULES[job.inputs["rule"]](items, train=train, inputs=job.inputs)
     pairs = zip(items, texts, strict=True)
     return [Prediction(example_id=item.id, text=text, status="ok", tokens_in=0, tokens_out=0) for item, text in pairs]
 
 
 def _by_model(job: Job, *, items: list[Example], train: list[Example]) -> list[Prediction]:
-    from harness.adapters.generation import generated
-    from harness.adapters.language_model import language_model
+    from harness.adapters.answer_cache import kept_answers
+    from harness.adapters.generator import generator
 
     config = PromptConfig.model_validate(job.inputs["prompt"])
-    shots = chosen_shots(train, count=config.shots, seed=config.seed, by_label=job.inputs["kind"] == "label")
-    folder = job.needs["merged"] if "merged" in job.needs else job.local["model_path"]
-    model = language_model(job.inputs["model"], path=str(folder), adapter=job.needs.get("adapter"))
-    answers = generated(
-        model,
-        [messages(config, text=item.input, shots=shots) for item in items],
+    answers = kept_answers(
+        generator(answerer(job)),
+        conversations(job, config=config, items=items, train=train),
+        identity=_identity(job),
+        labels=job.inputs.get("labels"),
         max_new_tokens=job.inputs["max_new_tokens"],
-        batch_size=job.inputs["batch_size"],
+        folder=job.cache,
         progress=job.progress,
     )
     return [Prediction(example_id=item.id, **answer._asdict()) for item, answer in zip(items, answers, strict=True)]
+
+
+def answerer(job: Job) -> "Answerer":
+    """Who answers: the base model, with an adapter or without, a merged model, or a model behind an API."""
+    from harness.adapters.generator import Answerer
+
+    local, adapter = dict(job.local), job.needs.get("adapter")
+    if "merged" in job.needs:
+        local["model_path"] = str(job.needs["merged"])
+    if adapter is None and "adapter" in job.local:
+        adapter = Path(job.local["adapter"])
+    return Answerer(job.inputs["engine"], job.inputs["model"], local, adapter, job.inputs.get("batch_size"))
+
+
+def _identity(job: Job) -> dict[str, Any]:
+    """What of the step, besides the conversation, decides an answer."""
+    names = ("engine", "model", "adapter", "batch_size", "labels", "max_new_tokens")
+    found = {name: job.inputs[name] for name in names if name in job.inputs}
+    worn = {role: job.needs[role].name for role in ("adapter", "merged") if role in job.needs}
+    return {**found, "worn": worn, "version": VERSIONS["predict"], "libraries": library_versions("predict")}

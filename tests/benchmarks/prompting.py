@@ -26,7 +26,7 @@ def _case() -> tuple[Any, list[list[dict[str, str]]]]:
 
 def _answers() -> None:
     model, conversations = _case()
-    generation.generated(model, conversations, max_new_tokens=12, batch_size=16, progress=lambda done, total: None)
+    generation.generated(model, conversations, max_new_tokens=12, batch_size=16)
 
 
 def whole_prompt_per_item() -> None:

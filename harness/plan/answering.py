@@ -1,0 +1,74 @@
+"""Turn “ask this prompt of that model” into the step that carries it out."""
+
+from typing import Any
+
+from harness.plan.arms import PromptArm
+from harness.plan.setup import FamilyFiles, Setup
+from harness.prompts import PromptConfig
+from harness.steps import Step
+
+API_LIMITS = {"key_env", "requests_per_minute", "parallel", "timeout_seconds", "retries"}
+"""What changes how a model is asked and not what it answers."""
+API_PRICES = {"usd_per_million_in", "usd_per_million_out"}
+
+
+def prompt_step(setup: Setup, arm: PromptArm, *, split: str, needs: dict[str, str], title: str) -> Step:
+    """One prompt arm's answers on a split, by the model of its family."""
+    assert arm.prompt is not None
+    files = setup.families.get(arm.family, FamilyFiles())
+    inputs, local = _asked(setup, arm.prompt, split=split)
+    who, where = _by_api(arm) if arm.spec and arm.spec.api else _by_base(setup, quantization=files.quantization)
+    inputs, local = inputs | who, local | where
+    if arm.labels:
+        inputs["labels"] = list(arm.labels)
+    if files.adapter is not None:
+        inputs["adapter"], local["adapter"] = files.adapter.identity, files.adapter.path
+    if files.embeddings is not None and arm.prompt.choose == "embedding":
+        inputs["embeddings"], local["embeddings"] = files.embeddings.identity, files.embeddings.path
+    return Step("predict", inputs, needs=needs, local=local, title=title)
+
+
+def tuned_answer_step(setup: Setup, prompt: PromptConfig, *, split: str, needs: dict[str, str], title: str) -> Step:
+    """A tuned model's answers on a split; `needs["adapter"]` is its training step."""
+    inputs, local = _asked(setup, prompt, split=split)
+    who, where = _by_base(setup, quantization=quantization(setup))
+    return Step("predict", inputs | who, needs=needs, local=local | where, title=title)
+
+
+def quantization(setup: Setup) -> str | None:
+    """How the tuned model's base is held in memory."""
+    return "nf4" if setup.resolved.experiment.search.method == "qlora" else None
+
+
+def _asked(setup: Setup, prompt: PromptConfig, *, split: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is asked, and the paths that it takes."""
+    task = setup.resolved.task
+    inputs: dict[str, Any] = {
+        "prompt": prompt.model_dump(mode="json"),
+        "kind": task.kind,
+        "split": split,
+        "max_new_tokens": task.max_new_tokens,
+    }
+    if prompt.passages == 0 or setup.corpus is None or task.corpus is None:
+        return inputs, {}
+    return inputs | {"corpus": {**setup.corpus.identity, "text": task.corpus.text}}, {"corpus": setup.corpus.path}
+
+
+def _by_base(setup: Setup, *, quantization: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The experiment's base model."""
+    model = setup.resolved.experiment.model
+    who = {
+        "engine": model.engine,
+        "model": setup.model.identity(quantization=quantization),
+        "batch_size": model.answer_batch_size,
+    }
+    return who, {"model_path": str(setup.model.path)}
+
+
+def _by_api(arm: PromptArm) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A model behind an API; what it costs is no part of its answers' identity."""
+    assert arm.spec is not None
+    assert arm.spec.api is not None
+    spec = arm.spec.api.model_dump(mode="json", exclude=API_PRICES)
+    who = {name: value for name, value in spec.items() if name not in API_LIMITS}
+    return {"engine": "openai", "model": who}, {name: spec[name] for name in sorted(API_LIMITS)}
