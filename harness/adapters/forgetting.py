@@ -12,8 +12,6 @@ from typing import Any
 from harness.adapters.language_model import LanguageModel
 from harness.errors import UserError
 
-BATCH = 16
-
 
 def item_accuracies(
     model: LanguageModel,
@@ -26,14 +24,13 @@ def item_accuracies(
 ) -> list[dict[str, Any]]:
     """`{"doc": id, "acc": 0 or 1}` of every item in the gate's half, or its first `limit` by hash."""
     from lm_eval import simple_evaluate
-    from lm_eval.models.huggingface import HFLM
+
+    from harness.adapters.lm_eval_model import EngineLM
 
     manager, task, name = _task(benchmark, file=file, data=data)
     documents = list(task.eval_docs)
     chosen = gate_half([_document_id(document) for document in documents], limit=limit)
-    reader = _observed(HFLM, progress)(
-        pretrained=model.active, tokenizer=model.tokenizer, batch_size=BATCH, max_length=min(model.context, 2048)
-    )
+    reader = EngineLM(model, progress=progress)
     found = simple_evaluate(
         model=reader, tasks=[task], samples={name: chosen}, log_samples=True, bootstrap_iters=0, task_manager=manager
     )
@@ -115,20 +112,3 @@ def _accuracy(sample: dict[str, Any], *, benchmark: str) -> int:
 
 def _document_id(document: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def _observed(base: Any, progress: Callable[[int, int], None]) -> Any:
-    class Observed(base):  # type: ignore[misc, unused-ignore]
-        """Stock HFLM that tells how many requests it has answered."""
-
-        def _loglikelihood_tokens(self, requests: Any, *args: Any, **kwargs: Any) -> Any:
-            self._total, self._done = len(requests), 0
-            return super()._loglikelihood_tokens(requests, *args, **kwargs)
-
-        def _model_call(self, inps: Any, *args: Any, **kwargs: Any) -> Any:
-            output = super()._model_call(inps, *args, **kwargs)
-            self._done = min(self._total, self._done + len(inps))
-            progress(self._done, self._total)
-            return output
-
-    return Observed

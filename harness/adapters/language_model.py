@@ -77,6 +77,13 @@ def strip(model: LanguageModel) -> None:
     model.active, model.adapter = model.base, None
 
 
+def stop_ids(model: LanguageModel) -> list[int]:
+    """End tokens of the model's generation settings and of its tokenizer."""
+    known = model.base.generation_config.eos_token_id
+    listed = known if isinstance(known, list) else [known]
+    return sorted({token for token in (*listed, model.tokenizer.eos_token_id) if token is not None})
+
+
 def _load(identity: dict[str, Any], *, path: str) -> LanguageModel:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

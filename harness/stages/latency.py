@@ -15,23 +15,22 @@ WARM_UP = 3
 
 def write_latencies(job: Job) -> dict[str, Any]:
     """latency.jsonl, seconds a request; no test item is needed, so none is used."""
-    from harness.adapters.generation import generated
+    from harness.adapters.generation import TransformersGenerator
     from harness.adapters.language_model import language_model
 
     items = read_lines(job.needs["data"] / "validation.jsonl", model=Example)
     config = PromptConfig.model_validate(job.inputs["prompt"])
     model = language_model(job.inputs["model"], path=job.local["model_path"], adapter=job.needs["adapter"])
-    count = job.inputs["requests"]
+    alone, longest, count = (
+        TransformersGenerator(model, batch_size=1),
+        job.inputs["max_new_tokens"],
+        job.inputs["requests"],
+    )
     rows = []
     for number, item in enumerate(islice(cycle(items), count + WARM_UP)):
         conversation = [messages(config, text=item.input, shots=[])]
         start = time.perf_counter()
-        generated(
-            model,
-            conversation,
-            max_new_tokens=job.inputs["max_new_tokens"],
-            batch_size=1,
-        )
+        alone.answers(conversation, max_new_tokens=longest, known={}, keep=lambda answers: None)
         if number >= WARM_UP:
             rows.append({"seconds": time.perf_counter() - start})
             job.progress(len(rows), count)

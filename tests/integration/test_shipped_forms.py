@@ -92,6 +92,7 @@ class Asked:
             split="test",
             max_new_tokens=6,
             batch_size=8,
+            engine="transformers",
         )
         return [answer.text for answer in read_lines(out / "predictions.jsonl", model=Prediction)]
 

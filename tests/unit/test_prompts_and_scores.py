@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.adapters.generation import shared_prefix
+from harness.adapters.beginnings import shared_prefix
 from harness.adapters.shipped_metrics import scorer
 from harness.metrics.answers import parsed_label
 from harness.prompts import PromptConfig, chosen_shots, filled, messages

@@ -1,0 +1,186 @@
+"""Let the rows of a batch share their beginning: its keys and values are held once, whatever the number of rows.
+
+Attention over the shared beginning and over a row's own tokens is computed apart and joined by the logarithm of their
+sums of weights, which gives the softmax over both (Juravsky et al. 2024, "Hydragen", arXiv 2402.05099).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from transformers.cache_utils import Cache, DynamicLayer
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from harness.adapters.language_model import LanguageModel
+
+NAME = "shared_beginning"
+PLAIN = ("llama", "mistral", "qwen2", "qwen3", "olmo2", "smollm3")
+"""Model types whose attention is softmax(scaled q·k + mask)·v with nothing added; others go the library's own way."""
+ROOM = 32
+"""Tokens by which a full buffer of keys and values grows."""
+
+
+class Beginning(NamedTuple):
+    """What every row of a batch begins with."""
+
+    ids: list[int]
+    layers: list[tuple[torch.Tensor, torch.Tensor]]
+    """Keys and values of each layer, [1, key/value heads, tokens, head dimension]."""
+
+
+def is_plain(base: Any) -> bool:
+    """Whether this module's attention is that of the model: known type, every layer sees all tokens before it."""
+    kinds = set(getattr(base.config, "layer_types", None) or ["full_attention"])
+    sliding = getattr(base.config, "sliding_window", None) and getattr(base.config, "use_sliding_window", True)
+    known = base.config.model_type in PLAIN and base.config._attn_implementation == "sdpa"
+    return known and kinds == {"full_attention"} and not sliding
+
+
+@contextmanager
+def shared(base: Any) -> Iterator[None]:
+    """Inside, `base` takes the keyword `beginning`; outside it is as it was."""
+    kept = base.config._attn_implementation
+    base.config._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        base.config._attn_implementation = kept
+
+
+def beginning_of(model: LanguageModel, ids: list[int]) -> Beginning:
+    """Read the tokens that all rows share, once."""
+    cache = RowCache(room=len(ids))
+    with torch.inference_mode():
+        tokens = torch.tensor([ids], device=model.base.device)
+        model.active(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return Beginning(ids, [(layer.keys, layer.values) for layer in cache.layers])
+
+
+def shared_attention(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    scaling: float,
+    beginning: Beginning | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """[rows, heads, tokens, dimension] over a row's own keys, and over the shared ones where there are some."""
+    if beginning is None:
+        found: tuple[torch.Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, **kwargs
+        )
+        return found
+    assert attention_mask is not None
+    rows, heads, tokens, size = query.shape
+    groups = key.shape[1]
+    grouped = query.reshape(rows, groups, -1, size)
+    mask = attention_mask.expand(rows, 1, tokens, -1).repeat(1, 1, heads // groups, 1)
+    own, own_weight = _attended(grouped, key, value, scaling=scaling, mask=mask)
+    folded = grouped.transpose(0, 1).reshape(1, groups, -1, size)
+    first, first_weight = _attended(folded, *beginning.layers[module.layer_idx], scaling=scaling, mask=None)
+    first = first.reshape(groups, rows, -1, size).transpose(0, 1)
+    first_weight = first_weight.reshape(groups, rows, -1).transpose(0, 1)
+    share = torch.sigmoid(first_weight - own_weight)[..., None].to(own.dtype)
+    joined = torch.lerp(own, first, share)
+    return joined.reshape(rows, heads, tokens, size).transpose(1, 2).contiguous(), None
+
+
+def _attended(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, scaling: float, mask: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The weighted values, and the logarithm of the sum of weights, [rows, groups, queries]."""
+    if query.device.type == "cpu":
+        # What scaled_dot_product_attention calls here; only this form also gives the sum of weights.
+        added = None if mask is None else _added(mask, dtype=query.dtype)
+        found: tuple[torch.Tensor, torch.Tensor] = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            query, key, value, attn_mask=added, scale=scaling
+        )
+        return found
+    scores = torch.matmul(query.float(), key.float().transpose(-1, -2)).mul_(scaling)
+    if mask is not None:
+        scores.masked_fill_(~mask, torch.finfo(scores.dtype).min)
+    weight = torch.logsumexp(scores, dim=-1)
+    shares = scores.sub_(weight[..., None]).exp_().to(value.dtype)
+    return torch.matmul(shares, value), weight
+
+
+def _added(mask: torch.Tensor, *, dtype: torch.dtype) -> torch.Tensor:
+    return torch.zeros(mask.shape, dtype=dtype).masked_fill_(~mask, -torch.inf)
+
+
+class RoomyLayer(DynamicLayer):  # type: ignore[misc]
+    """Keys and values of one layer in a buffer with room to grow, so that a token does not copy all before it."""
+
+    def __init__(self, *, room: int) -> None:
+        super().__init__()
+        self.keys: torch.Tensor
+        self.values: torch.Tensor
+        self.room, self.length = room, 0
+        self.buffers: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """All keys and values, [rows, heads, tokens, dimension], with the new ones at the end."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        end = self.length + key_states.shape[-2]
+        if self.buffers is None or end > self.buffers[0].shape[-2]:
+            self.buffers = (self._grown(self.keys, key_states, end), self._grown(self.values, value_states, end))
+        for buffer, new in zip(self.buffers, (key_states, value_states), strict=True):
+            buffer[:, :, self.length : end] = new
+        self.length = end
+        self.keys, self.values = (buffer[:, :, :end] for buffer in self.buffers)
+        return self.keys, self.values
+
+    def _grown(self, old: torch.Tensor, new: torch.Tensor, end: int) -> torch.Tensor:
+        rows, heads, _, size = new.shape
+        buffer = new.new_empty(rows, heads, max(end, self.room) if self.length == 0 else end + ROOM, size)
+        if self.length:
+            buffer[:, :, : self.length] = old
+        return buffer
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep these rows."""
+        assert self.buffers is not None
+        self.buffers = (self.buffers[0][indices], self.buffers[1][indices])
+        self.keys, self.values = (buffer[:, :, : self.length] for buffer in self.buffers)
+
+
+class RowCache(Cache):  # type: ignore[misc]
+    """Keys and values of every layer; `room` is how many tokens are expected."""
+
+    def __init__(self, *, room: int) -> None:
+        super().__init__(layers=[])
+        self.room = room
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Layer by layer, as the model reads."""
+        while len(self.layers) <= layer_idx:
+            self.layers.append(RoomyLayer(room=self.room))
+        found: tuple[torch.Tensor, torch.Tensor] = self.layers[layer_idx].update(key_states, value_states)
+        return found
+
+
+def left_padded(rows: Sequence[Sequence[int]], *, pad: int, device: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and which of them are there, both [rows, longest], each row at the right end."""
+    longest = max(map(len, rows))
+    ids = torch.full((len(rows), longest), pad, dtype=torch.long)
+    there = torch.zeros(len(rows), longest, dtype=torch.bool)
+    for place, row in enumerate(rows):
+        if row:
+            ids[place, -len(row) :] = torch.tensor(row)
+            there[place, -len(row) :] = True
+    return ids.to(device), there.to(device)
+
+
+ALL_ATTENTION_FUNCTIONS.register(NAME, shared_attention)
+ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)

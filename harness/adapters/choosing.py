@@ -1,0 +1,45 @@
+"""Turn prompts, as token ids, into the label that is likeliest as the whole answer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.adapters.beginnings import shared_prefix
+from harness.adapters.generator import Generated
+from harness.adapters.language_model import LanguageModel, stop_ids
+from harness.adapters.likelihood import Packed, scored_rows
+
+
+def label_ids(model: LanguageModel, labels: Sequence[str]) -> list[list[int]]:
+    """Each label's tokens with the end of the turn: without it “card” would beat “card lost” wherever both fit."""
+    end = model.tokenizer.eos_token_id if model.tokenizer.eos_token_id is not None else stop_ids(model)[0]
+    return [[*model.tokenizer(label, add_special_tokens=False)["input_ids"], end] for label in labels]
+
+
+class Chooser:
+    """Chooses for batches out of `prompts`, ids by place, whose shared beginning is read once."""
+
+    def __init__(
+        self, model: LanguageModel, prompts: Mapping[int, list[int]], *, labels: Sequence[str], ids: list[list[int]]
+    ) -> None:
+        self.model, self.prompts, self.labels, self.ids = model, prompts, labels, ids
+        self.prefix = shared_prefix(list(prompts.values()))
+        self._beginning: Any = None
+
+    def chosen(self, batch: list[int]) -> list[Generated]:
+        """The likeliest label to each of the prompts at these places, the first of equals.
+
+        Its tokens in are those read: the prompt once, and every label behind it.
+        """
+        from harness.adapters.attention import beginning_of, is_plain
+
+        plain = is_plain(self.model.base)
+        if plain and self.prefix and self._beginning is None:
+            self._beginning = beginning_of(self.model, self.prefix)
+        start = len(self.prefix) if plain else 0
+        rows = [Packed(self.prompts[place][start:], self.ids) for place in batch]
+        found = []
+        for place, row, scores in zip(batch, rows, scored_rows(self.model, rows, self._beginning), strict=True):
+            best = max(range(len(scores)), key=lambda number: (scores[number].logprob, -number))
+            read = len(self.prompts[place]) + row.tail
+            found.append(Generated(self.labels[best], "ok", read, 0))
+        return found

@@ -1,0 +1,50 @@
+"""How many prompts can be answered together in the memory of this machine."""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+MOST = 128
+"""More rows than this are not faster."""
+SHARE = 0.3
+"""Of the memory that the weights leave."""
+HELD = 12
+"""Vectors of the hidden size that reading a token holds at once, roughly: residual, projections, feed-forward."""
+
+
+def fitting_rows(base: Any, *, tokens: int) -> int:
+    """Rows of so many tokens, read and written, between 1 and `MOST`; the same on the same machine."""
+    free = SHARE * max(0.0, total_memory(str(base.device)) - _weights(base))
+    return int(max(1, min(MOST, free // (tokens * _token_bytes(base) + 4 * base.config.vocab_size))))
+
+
+def _token_bytes(base: Any) -> int:
+    """Keys, values and activations of one token."""
+    config, size = base.config, base.dtype.itemsize
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    kept = 2 * config.num_hidden_layers * heads * head
+    return int(size * (kept + HELD * config.hidden_size))
+
+
+def _weights(base: Any) -> int:
+    return sum(weight.nbytes for weight in base.parameters())
+
+
+@cache
+def total_memory(device: str) -> int:
+    """Bytes of a GPU, or of the machine as far as its control group may use it; free memory would differ by the run."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.exists() else "max"
+    return min(machine, int(text)) if text.isdigit() else machine
+
+
+def memory_ran_out(error: RuntimeError) -> bool:
+    """Whether torch found no room: it says so in an error of its own on a GPU, in words on a CPU."""
+    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)

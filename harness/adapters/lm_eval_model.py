@@ -1,0 +1,112 @@
+"""The engine as an lm-eval `LM`: contexts read once, the same numbers as stock HFLM gives.
+
+Tokens, windows of long texts and what is cut from the left are HFLM's own; only the reading is ours.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
+
+from harness.adapters.attention import Beginning, beginning_of, is_plain
+from harness.adapters.batching import worked
+from harness.adapters.beginnings import shared_prefix
+from harness.adapters.decoding import greedy
+from harness.adapters.language_model import LanguageModel, stop_ids
+from harness.adapters.likelihood import Packed, Scored, scored_rows
+
+LONGEST = 2048
+Request = tuple[Any, list[int], list[int]]
+"""Whatever was asked, and the tokens of context and continuation."""
+Progress = Callable[[int, int], None]
+
+
+class EngineLM(HFLM):  # type: ignore[misc]
+    """`loglikelihood`, `loglikelihood_rolling` and `generate_until` of a loaded model."""
+
+    def __init__(self, model: LanguageModel, *, progress: Progress, batch_size: int = 16) -> None:
+        super().__init__(
+            pretrained=model.active,
+            tokenizer=model.tokenizer,
+            batch_size=batch_size,
+            max_length=min(model.context, LONGEST),
+        )
+        self.held, self.progress = model, progress
+
+    def _loglikelihood_tokens(self, requests: list[Request], **kwargs: Any) -> list[tuple[float, bool]]:
+        """Log-likelihood of each continuation, nats, and whether it is the greedy one."""
+        asked: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        cut = [self._cut(context, continuation) for _, context, continuation in requests]
+        for place, (context, _) in enumerate(cut):
+            asked[tuple(context)].append(place)
+        rows = [Packed(list(context), [cut[place][1] for place in places]) for context, places in asked.items()]
+        found: dict[int, Scored] = {}
+        for places, scores in zip(asked.values(), self._scored(rows, total=len(requests)), strict=True):
+            found.update(zip(places, scores, strict=True))
+        return [(found[place].logprob, found[place].greedy) for place in range(len(requests))]
+
+    def _cut(self, context: list[int], continuation: list[int]) -> tuple[list[int], list[int]]:
+        """What HFLM reads of a request that is longer than the window: its end, with a token of context at least."""
+        whole = (context + continuation)[-(self.max_length + 1) :]
+        return whole[: -len(continuation)], continuation
+
+    def _scored(self, rows: list[Packed], *, total: int) -> list[list[Scored]]:
+        beginning, start = self._beginning([row.context for row in rows])
+        rests = [Packed(row.context[start:], row.continuations) for row in rows]
+        done: list[int] = []
+
+        def read(places: list[int]) -> list[list[Scored]]:
+            return scored_rows(self.held, [rests[place] for place in places], beginning)
+
+        def keep(new: dict[int, list[Scored]]) -> None:
+            done.extend(map(len, new.values()))
+            self.progress(sum(done), total)
+
+        tokens = {place: len(row.context) + row.tail for place, row in enumerate(rests)}
+        found = worked(read, tokens, base=self.held.base, most=None, keep=keep)
+        return [found[place] for place in range(len(rows))]
+
+    def _beginning(self, contexts: list[list[int]]) -> tuple[Beginning | None, int]:
+        """What all contexts begin with, where it is long enough to share, and its length."""
+        prefix = shared_prefix(contexts) if is_plain(self.held.base) else []
+        return (beginning_of(self.held, prefix) if prefix else None), len(prefix)
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """The greedy text of each request up to its stop sequence; sampling is left to HFLM."""
+        kinds: dict[str, list[int]] = defaultdict(list)
+        for place, request in enumerate(requests):
+            kinds[repr(request.args[1])].append(place)
+        found: dict[int, str] = {}
+        for places in kinds.values():
+            some = [requests[place] for place in places]
+            settings = normalize_gen_kwargs(some[0].args[1], self.max_gen_toks)
+            texts = self._written(some, settings) if self._is_ours(settings) else super().generate_until(some, True)
+            found.update(zip(places, texts, strict=True))
+            self.progress(len(found), len(requests))
+        return [found[place] for place in range(len(requests))]
+
+    def _is_ours(self, settings: dict[str, Any]) -> bool:
+        """Whether these settings ask for greedy text, of a model that our loop reads."""
+        odd = settings.keys() - {"until", "max_gen_toks", "do_sample", "temperature"}
+        return is_plain(self.held.base) and not settings["do_sample"] and not odd
+
+    def _written(self, requests: list[Any], settings: dict[str, Any]) -> list[str]:
+        limit = settings["max_gen_toks"]
+        until = handle_stop_sequences(settings["until"], eos=self.tok_decode([self.eot_token_id], False))
+        prompts = [self.tok_encode(request.args[0])[-(self.max_length - limit) :] for request in requests]
+        beginning, start = self._beginning(prompts)
+        ends = set(stop_ids(self.held))
+
+        def halted(ids: list[int]) -> bool:
+            return ids[-1] in ends or any(stop in self.tok_decode(ids, False) for stop in until)
+
+        def write(places: list[int]) -> list[list[int]]:
+            rests = [prompts[place][start:] for place in places]
+            return greedy(self.held, rests, limit=limit, halt=halted, beginning=beginning)
+
+        tokens = {place: len(prompt) + limit for place, prompt in enumerate(prompts)}
+        rows = worked(write, tokens, base=self.held.base, most=None, keep=lambda new: None)
+        texts = [self.tok_decode(rows[place]) for place in range(len(prompts))]
+        return [postprocess_generated_text(generation=text, stop=until, think_end_token=None) for text in texts]

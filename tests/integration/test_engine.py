@@ -1,0 +1,220 @@
+"""The engine answers as transformers' own loop and stock lm-eval do, whatever it shares, packs and leaves out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_model import save_tiny_model
+
+from harness.adapters import attention, generation, library_loop, likelihood, writing
+from harness.adapters.choosing import Chooser, label_ids
+from harness.adapters.generator import Generated
+from harness.adapters.language_model import LanguageModel, language_model, stop_ids
+
+SHOTS = [
+    {"role": role, "content": f"{role} number {number} says that the train is late again today"}
+    for number in range(4)
+    for role in ("user", "assistant")
+]
+QUESTIONS = ["Why?", "Who was it, and when did they say so?", "A", "The minister said on Tuesday that it would be so."]
+LABELS = ["yes", "no", "card", "card arrival", "a much longer label than the others"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    folder = tmp_path_factory.mktemp("tiny")
+    save_tiny_model(folder, width=32, context=512)
+    return language_model({"fingerprint": "engine", "dtype": "float32", "quantization": None}, path=str(folder))
+
+
+def asked(*, shots: bool) -> list[list[dict[str, str]]]:
+    return [[*(SHOTS if shots else []), {"role": "user", "content": text}] for text in QUESTIONS]
+
+
+def answers(
+    model: LanguageModel, conversations: Any, *, batch_size: int | None = 3, limit: int = 12
+) -> list[Generated]:
+    engine = generation.TransformersGenerator(model, batch_size=batch_size)
+    return engine.answers(conversations, max_new_tokens=limit, known={}, keep=lambda new: None)
+
+
+@pytest.mark.parametrize("shots", [False, True])
+def test_the_answers_are_those_of_generate_alone(model: LanguageModel, shots: bool) -> None:
+    prompts = generation.token_ids(model.tokenizer, asked(shots=shots))
+    alone = [
+        model.base.generate(torch.tensor([ids]), max_new_tokens=12, do_sample=False, eos_token_id=stop_ids(model))[0]
+        for ids in prompts
+    ]
+    ends = set(stop_ids(model))
+    wanted = []
+    for ids, row in zip(prompts, alone, strict=True):
+        new = row[len(ids) :].tolist()
+        wanted.append(model.tokenizer.decode([one for one in new if one not in ends], skip_special_tokens=True).strip())
+    assert len(set(wanted)) > 1
+    for size in (1, 3, None):
+        assert [one.text for one in answers(model, asked(shots=shots), batch_size=size)] == wanted
+
+
+def test_rows_that_end_early_leave_the_others_as_they_were(model: LanguageModel, monkeypatch: Any) -> None:
+    prompts = generation.token_ids(model.tokenizer, asked(shots=True))
+    rows = library_loop.greedy(model, prompts, limit=12, stops=stop_ids(model), prefix=[], cache=None)
+    early = next(row[4] for row in rows if sum(row[4] in other for other in rows) < len(rows))
+    monkeypatch.setattr(writing, "stop_ids", lambda model: [*stop_ids(model), early])
+    cut = answers(model, asked(shots=True), batch_size=4)
+    alone = [answers(model, [one], batch_size=1)[0] for one in asked(shots=True)]
+    assert [one.text for one in cut] == [one.text for one in alone]
+    assert len({one.tokens_out for one in cut}) > 1
+
+
+def test_models_of_other_kinds_go_the_library_s_way(model: LanguageModel, monkeypatch: Any) -> None:
+    ours = answers(model, asked(shots=True))
+    chosen = choices(model)
+    monkeypatch.setattr(attention, "PLAIN", ())
+    calls = []
+    kept = library_loop.greedy
+    monkeypatch.setattr(library_loop, "greedy", lambda *args, **named: calls.append(1) or kept(*args, **named))
+    assert answers(model, asked(shots=True)) == ours
+    assert calls
+    assert [one.text for one in choices(model)] == [one.text for one in chosen]
+
+
+def choices(model: LanguageModel, *, batch_size: int | None = 3) -> list[Generated]:
+    engine = generation.TransformersGenerator(model, batch_size=batch_size)
+    return engine.choices(asked(shots=True), labels=LABELS, known={}, keep=lambda new: None)
+
+
+def logprob(model: LanguageModel, prompt: list[int], continuation: list[int]) -> float:
+    with torch.inference_mode():
+        lines = model.base(torch.tensor([[*prompt, *continuation]])).logits[0].log_softmax(dim=-1)
+    return sum(float(lines[len(prompt) - 1 + i, token]) for i, token in enumerate(continuation))
+
+
+def test_packed_likelihoods_are_those_of_each_continuation_alone(model: LanguageModel) -> None:
+    prompts = generation.token_ids(model.tokenizer, asked(shots=True))
+    ids = label_ids(model, LABELS)
+    chooser = Chooser(model, dict(enumerate(prompts)), labels=LABELS, ids=ids)
+    assert len(chooser.prefix) > 50
+    beginning = attention.beginning_of(model, chooser.prefix)
+    rows = [likelihood.Packed(prompt[len(chooser.prefix) :], ids) for prompt in prompts]
+    for prompt, scores in zip(prompts, likelihood.scored_rows(model, rows, beginning), strict=True):
+        for continuation, score in zip(ids, scores, strict=True):
+            assert score.logprob == pytest.approx(logprob(model, prompt, continuation), rel=1e-4)
+
+
+def test_the_likeliest_label_is_chosen(model: LanguageModel) -> None:
+    prompts, ids = generation.token_ids(model.tokenizer, asked(shots=True)), label_ids(model, LABELS)
+    wanted = [
+        max(LABELS, key=lambda label, p=prompt: logprob(model, p, ids[LABELS.index(label)])) for prompt in prompts
+    ]
+    for size in (1, 3, None):
+        assert [one.text for one in choices(model, batch_size=size)] == wanted
+
+
+def test_a_run_that_was_stopped_makes_the_same_batches_again(model: LanguageModel) -> None:
+    engine = generation.TransformersGenerator(model, batch_size=1)
+    told: list[dict[int, Generated]] = []
+    whole = engine.answers(asked(shots=True), max_new_tokens=12, known={}, keep=lambda new: told.append(dict(new)))
+    first = {place: answer for new in told[:3] for place, answer in new.items()}
+    again: list[dict[int, Generated]] = []
+    rest = engine.answers(asked(shots=True), max_new_tokens=12, known=first, keep=lambda new: again.append(dict(new)))
+    assert rest == whole
+    assert [list(new) for new in again if new] == [list(new) for new in told[3:] if new]
+
+
+def test_what_does_not_fit_the_context_is_truncated_and_the_others_are_answered(model: LanguageModel) -> None:
+    long = [{"role": "user", "content": "word " * 600}]
+    found = answers(model, [long, *asked(shots=False)])
+    assert [one.status == "truncated" for one in found] == [True, False, False, False, False]
+    assert found[1:] == answers(model, asked(shots=False))
+
+
+def test_a_batch_that_the_memory_does_not_hold_is_halved(model: LanguageModel, monkeypatch: Any) -> None:
+    wanted = answers(model, asked(shots=True), batch_size=4)
+    kept, sizes = writing.Writer.written, []
+
+    def small(self: writing.Writer, batch: list[int]) -> list[Generated]:
+        sizes.append(len(batch))
+        if len(batch) > 1:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+        return kept(self, batch)
+
+    monkeypatch.setattr(writing.Writer, "written", small)
+    assert answers(model, asked(shots=True), batch_size=4) == wanted
+    assert sizes == [4, 2, 1, 1, 2, 1, 1]
+
+
+def test_another_error_is_not_taken_for_want_of_memory(model: LanguageModel, monkeypatch: Any) -> None:
+    def broken(self: writing.Writer, batch: list[int]) -> list[Generated]:
+        raise RuntimeError("shape mismatch")
+
+    monkeypatch.setattr(writing.Writer, "written", broken)
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        answers(model, asked(shots=True), batch_size=4)
+
+
+def test_an_adapter_answers_through_the_engine(model: LanguageModel, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    from harness.adapters.language_model import strip, wear
+
+    plain = answers(model, asked(shots=True))
+    torch.manual_seed(0)
+    tuned = get_peft_model(model.base, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
+    tuned.save_pretrained(str(tmp_path / "adapter"))
+    model.base = tuned.unload()
+    model.base.__dict__.pop("peft_config", None)
+    model.active = model.base
+    wear(model, adapter=tmp_path / "adapter")
+    worn = answers(model, asked(shots=True))
+    strip(model)
+    assert worn != plain
+    assert answers(model, asked(shots=True)) == plain
+
+
+def requests(kind: str, *arguments: Any) -> list[Any]:
+    from lm_eval.api.instance import Instance
+
+    return [Instance(kind, {}, one, number) for number, one in enumerate(arguments)]
+
+
+def both(model: LanguageModel) -> tuple[Any, Any]:
+    """Stock HFLM and the engine."""
+    from lm_eval.models.huggingface import HFLM
+
+    from harness.adapters.lm_eval_model import EngineLM
+
+    stock = HFLM(pretrained=model.base, tokenizer=model.tokenizer, batch_size=2, max_length=model.context)
+    return stock, EngineLM(model, progress=lambda done, total: None)
+
+
+CONTEXTS = ["", "The cat", "The cat sat on the mat and the dog", "word " * 300 + "The end", "word " * 700 + "The end"]
+FEW_SHOT = ["Question: where is the cat? Answer: on the mat.\n\n" * 4 + f"Question: {text}? Answer:" for text in "abc"]
+
+
+@pytest.mark.parametrize("contexts", [CONTEXTS, FEW_SHOT], ids=["plain", "few-shot"])
+def test_lm_eval_gets_stock_log_likelihoods(model: LanguageModel, contexts: list[str]) -> None:
+    pairs = [(context, follow) for context in contexts for follow in (" sat", " lay on the floor of it", " a")]
+    stock, ours = both(model)
+    wanted = stock.loglikelihood(requests("loglikelihood", *pairs), disable_tqdm=True)
+    found = ours.loglikelihood(requests("loglikelihood", *pairs), disable_tqdm=True)
+    assert [one[1] for one in found] == [one[1] for one in wanted]
+    assert [one[0] for one in found] == pytest.approx([one[0] for one in wanted], rel=1e-4)
+
+
+def test_lm_eval_gets_stock_rolling_log_likelihoods(model: LanguageModel) -> None:
+    texts = [("A short one.",), ("A long one goes on and on. " * 150,)]
+    stock, ours = both(model)
+    wanted = stock.loglikelihood_rolling(requests("loglikelihood_rolling", *texts), disable_tqdm=True)
+    assert ours.loglikelihood_rolling(requests("loglikelihood_rolling", *texts)) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_lm_eval_gets_stock_texts(model: LanguageModel) -> None:
+    stock, ours = both(model)
+    free = stock.generate_until(requests("generate_until", (CONTEXTS[2], {"until": [], "max_gen_toks": 12})), True)[0]
+    stop = free[len(free) // 2 :][:3]
+    asked = [(text, {"until": [stop], "max_gen_toks": 12}) for text in [*CONTEXTS[1:], *FEW_SHOT]]
+    asked += [(text, {"until": ["\n"], "max_gen_toks": 5, "do_sample": False}) for text in FEW_SHOT]
+    wanted = stock.generate_until(requests("generate_until", *asked), disable_tqdm=True)
+    assert ours.generate_until(requests("generate_until", *asked)) == wanted
+    assert wanted[1] != free
