@@ -14,9 +14,14 @@ from typing import Any
 import pytest
 
 from harness.adapters import answer_cache
+from harness.adapters import generator as generators
 from harness.adapters.answer_cache import NAME, kept_answers
-from harness.adapters.generator import Generated, Generator, Keep
+from harness.adapters.generator import Answerer, Generated, Generator, Keep
 from harness.errors import UserError
+from harness.jsonl import read_lines, write_lines
+from harness.records import Example, Prediction
+from harness.stages import Job, predict
+from harness.stages.predict import write_predictions
 
 ME: dict[str, Any] = {"engine": "fake", "model": {"fingerprint": "f"}}
 
@@ -210,3 +215,34 @@ def test_a_file_that_another_process_holds_is_one_message(tmp_path: Path, monkey
 def test_a_place_where_no_file_can_be_is_one_message(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
     assert "unable to open database file" in error(tmp_path)
+
+
+def predicted(folder: Path, name: str, inputs: dict[str, Any], *, local: dict[str, Any]) -> list[Prediction]:
+    """What the stage writes for a step in a workspace's `.harness`."""
+    out = folder / name
+    out.mkdir()
+    asked = {"prompt": {"template": "{input}"}, "kind": "generation", "split": "validation", "max_new_tokens": 5}
+    work = Job({**asked, **inputs}, {"data": folder}, local, out, lambda done, total: None, cache=folder)
+    write_predictions(work)
+    return read_lines(out / "predictions.jsonl", model=Prediction)
+
+
+@pytest.mark.parametrize("engine", ["transformers", "vllm", "openai"])
+def test_a_stage_that_is_done_again_loads_no_model(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Answerer] = []
+    monkeypatch.setattr(generators, "generator", lambda answerer: made.append(answerer) or Echo())
+    items = [Example(id=word, split="validation", group=word, input=word, reference="") for word in ("a", "b", "long")]
+    write_lines(tmp_path / "train.jsonl", [])
+    write_lines(tmp_path / "validation.jsonl", items)
+    inputs = {"engine": engine, "model": {"fingerprint": "f"}}
+    first = predicted(tmp_path, "first", inputs, local={"key_env": "A", "retries": 1})
+    assert [answer.text for answer in first] == ["a", "b", ""]
+    assert predicted(tmp_path, "second", inputs, local={"key_env": "B", "retries": 9}) == first
+    assert len(made) == 1
+    predicted(tmp_path, "third", {**inputs, "model": {"fingerprint": "g"}}, local={})
+    assert len(made) == 2
+    monkeypatch.setattr(predict, "library_versions", lambda stage: {"torch": "another"})
+    predicted(tmp_path, "fourth", inputs, local={})
+    assert len(made) == (2 if engine == "openai" else 3), "a library here changes nothing elsewhere"
