@@ -10,6 +10,7 @@ from ruamel.yaml.error import YAMLError
 
 from harness.adapters import study
 from harness.adapters.forgetting import is_known_task
+from harness.adapters.generator import checked_engine
 from harness.adapters.models import ModelReference, resolved_model
 from harness.adapters.tables import newest_revision, source_files
 from harness.canonical import file_digest
@@ -38,6 +39,18 @@ def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
         sampler=study,
         ledger=sound_ledger(resolved.root),
     )
+
+
+def checked_engines(resolved: Resolved) -> None:
+    """Raises `UserError` where what computes the answers is not installed, or cannot do what is asked of it."""
+    engine, where = resolved.experiment.model.engine, resolved.where("model", "engine")
+    checked_engine(engine, where=where)
+    if engine == "vllm" and resolved.experiment.search.method == "qlora":
+        what = "model.engine is vllm, which does not hold a base in the four bits that QLoRA trains on"
+        raise UserError(what, where=where, fix="engine: transformers, or search.method: lora")
+    for family in resolved.families:
+        if family.api is not None:
+            checked_engine("openai", where=f"baselines/{family.family}.yaml")
 
 
 def sound_ledger(root: Path) -> Ledger:

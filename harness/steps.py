@@ -75,12 +75,14 @@ class Step:
 @cache
 def library_versions(stage: str) -> dict[str, str]:
     """Installed versions of the libraries that can change this stage's numbers."""
+    return {name: installed_version(name) for name in NUMERIC_LIBRARIES[stage]}
+
+
+def installed_version(name: str) -> str:
+    """A package's version, or `absent`."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {}
-    for name in NUMERIC_LIBRARIES[stage]:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "absent"
-    return found
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"

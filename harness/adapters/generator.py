@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from harness.errors import UserError
 from harness.prompts import Message
 
 BACKENDS: dict[str, str] = {
@@ -13,6 +15,12 @@ BACKENDS: dict[str, str] = {
     "openai": "harness.adapters.api:api_generator",
 }
 """Engine to the function that makes its generator from an `Answerer`."""
+
+EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
+    "vllm": (("vllm",), "vllm"),
+    "openai": (("openai", "tenacity"), "api"),
+}
+"""Engine to the packages it needs beyond those that are always there, and the extra that installs them."""
 
 
 class Generated(NamedTuple):
@@ -74,3 +82,12 @@ def generator(answerer: Answerer) -> Generator:
     module, name = BACKENDS[answerer.engine].split(":")
     made: Generator = getattr(import_module(module), name)(answerer)
     return made
+
+
+def checked_engine(engine: str, *, where: str) -> None:
+    """Raises `UserError` where the engine's packages are not installed."""
+    packages, extra = EXTRAS.get(engine, ((), ""))
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        what = f"the engine {engine} needs the package {missing[0]}, which is not installed"
+        raise UserError(what, where=where, fix=f"pip install 'llm-harness[{extra}]'")

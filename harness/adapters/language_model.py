@@ -4,6 +4,7 @@ The base model stays in memory between steps: loading it costs more than many st
 step and taken off by the next.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ PLAIN_TEMPLATE = (
 """For base models, which have no chat template: turns on lines of their own, answers ended; the same for all arms."""
 
 _LOADED: dict[str, "LanguageModel"] = {}
+OTHERS: list[Callable[[], None]] = []
+"""Each lets go of a model that another engine holds in this process."""
 
 
 @dataclass
@@ -43,11 +46,25 @@ def language_model(identity: dict[str, Any], *, path: str, adapter: Path | None 
     key = f"{identity['fingerprint']}:{identity['dtype']}:{identity['quantization']}"
     if key not in _LOADED:
         # One base at a time: a second one would double the memory.
-        _LOADED.clear()
+        let_go()
         _LOADED[key] = _load(identity, path=path)
     model = _LOADED[key]
     wear(model, adapter=adapter)
     return model
+
+
+def let_go() -> None:
+    """Hold no model any more, whichever engine loaded it."""
+    import gc
+
+    import torch
+
+    _LOADED.clear()
+    for other in OTHERS:
+        other()
+    if torch.cuda.is_available():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def wear(model: LanguageModel, *, adapter: Path | None) -> None:
@@ -86,7 +103,7 @@ def stop_ids(model: LanguageModel) -> list[int]:
 
 def _load(identity: dict[str, Any], *, path: str) -> LanguageModel:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
@@ -102,14 +119,22 @@ def _load(identity: dict[str, Any], *, path: str) -> LanguageModel:
     base = AutoModelForCausalLM.from_pretrained(path, **options)
     if identity["quantization"] is None:
         base = base.to(device)
-    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
+    base.eval()
+    tokenizer = loaded_tokenizer(path, trust_remote_code=trust)
+    return LanguageModel(base=base, tokenizer=tokenizer, active=base, forward=base.__dict__.get("forward"))
+
+
+def loaded_tokenizer(path: str, *, trust_remote_code: bool) -> Any:
+    """A model's tokenizer, padding on the left, with a chat template; the same for every engine."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if tokenizer.chat_template is None:
         tokenizer.chat_template = PLAIN_TEMPLATE
-    base.eval()
-    return LanguageModel(base=base, tokenizer=tokenizer, active=base, forward=base.__dict__.get("forward"))
+    return tokenizer
 
 
 def _nf4(dtype: Any) -> Any:

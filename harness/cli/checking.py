@@ -14,7 +14,7 @@ from harness.estimate import Sizes, expected_work, peak_bytes
 from harness.loading import Resolved, load_experiment
 from harness.plan.power import assumed
 from harness.plan.state import HeldOut
-from harness.prepare import benchmarks, data_source
+from harness.prepare import benchmarks, checked_engines, data_source
 from harness.report.text import one_line
 from harness.stages.audit import Audit, audited
 
@@ -25,6 +25,7 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     """Validate, resolve, audit, estimate."""
     resolved = load_experiment(spec, overrides=overrides)
     with placed(resolved):
+        checked_engines(resolved)
         where = resolved.where("model", "name")
         model = inspected_model(resolved.experiment.model, root=resolved.root, where=where)
         benches = benchmarks(resolved)

@@ -20,7 +20,7 @@ from harness.loading import load_experiment
 from harness.plan import Goal, Plan, family_champions
 from harness.plan.power import expected
 from harness.plan.setup import Setup
-from harness.prepare import STATE, prepared, uses_hub
+from harness.prepare import STATE, checked_engines, prepared, uses_hub
 from harness.runner import run_to_goal
 from harness.runner.local_worker import LocalWorker
 from harness.store import Store
@@ -96,6 +96,7 @@ def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool
     """The plan of `goal` with nothing missing; computes what is. Raises `UserError` where no search should begin."""
     resolved = load_experiment(spec, overrides=overrides)
     with placed(resolved):
+        checked_engines(resolved)
         setup = prepared(resolved, say=say)
     folder = resolved.root / STATE
     with _alone(folder), placed(resolved):

@@ -48,6 +48,9 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
     if family.family != stem:
         what = f"family is {shown(family.family)}; needs {shown(stem)}, the file's name"
         yield places.problem(("family",), what, fix=f"family: {stem}")
+    if family.api is not None and "generate" not in family.decoding:
+        what = "decoding is [likelihood]; a model behind an API does not tell how likely a label is"
+        yield places.problem(("decoding",), what, fix="decoding: [generate]")
     names = [variant.name for variant in family.variants]
     for i, variant in enumerate(family.variants):
         if variant.name in names[:i]:

@@ -5,7 +5,7 @@ from typing import Any
 from harness.plan.arms import PromptArm
 from harness.plan.setup import FamilyFiles, Setup
 from harness.prompts import PromptConfig
-from harness.steps import Step
+from harness.steps import Step, installed_version
 
 API_LIMITS = {"key_env", "requests_per_minute", "parallel", "timeout_seconds", "retries"}
 """What changes how a model is asked and not what it answers."""
@@ -57,11 +57,14 @@ def _asked(setup: Setup, prompt: PromptConfig, *, split: str) -> tuple[dict[str,
 def _by_base(setup: Setup, *, quantization: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The experiment's base model."""
     model = setup.resolved.experiment.model
-    who = {
+    who: dict[str, Any] = {
         "engine": model.engine,
         "model": setup.model.identity(quantization=quantization),
         "batch_size": model.answer_batch_size,
     }
+    if model.engine == "vllm":
+        # Not one of the stage's libraries: where another engine answers, installing it changes nothing.
+        who["engine_version"] = installed_version("vllm")
     return who, {"model_path": str(setup.model.path)}
 
 

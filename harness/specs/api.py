@@ -1,28 +1,61 @@
 """What a model behind an OpenAI-compatible API is."""
 
-from pydantic import Field
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
 
-from harness.specs.base import Positive, Spec
+from pydantic import AfterValidator, Field
+
+from harness.specs.base import Positive, Spec, misfit
+
+EXAMPLE = "https://api.openai.com/v1"
+
+
+def _bare(url: str) -> str:
+    """An address that can be shown in a report; messages about one that cannot do not show it either."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or re.search(r"[^\x21-\x7e]", url):
+        raise misfit("is no address; needs http:// or https://, a host, and no blanks", fix=EXAMPLE)
+    if "@" in parts.netloc or "?" in url or "#" in url:
+        plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        raise misfit("holds more than an address; reports show it, so the key goes into key_env", fix=plain)
+    return url
+
+
+def _variable(name: str) -> str:
+    """A variable's name; a key that was put here by mistake is not shown."""
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+        what = "is not the name of an environment variable in capitals; the key itself belongs in no file"
+        raise misfit(what, fix="OPENAI_API_KEY")
+    return name
 
 
 class ApiSpec(Spec):
     """An endpoint, a model's name there, and what it charges."""
 
-    url: str = Field(pattern=r"^https?://", examples=["https://api.openai.com/v1"])
-    """Base address, with `/v1` where the server has it."""
-    model: str
+    url: Annotated[str, AfterValidator(_bare)] = Field(examples=[EXAMPLE])
+    """Base address, with `/v1` where the server has it; without user name, key or query."""
+    model: str = Field(min_length=1)
     """The model's name, as the server knows it."""
-    key_env: str | None = "OPENAI_API_KEY"
+    key_env: Annotated[str, AfterValidator(_variable)] | None = "OPENAI_API_KEY"
     """Environment variable that holds the key; null where the server wants none. The key itself is written nowhere."""
     usd_per_million_in: float = Field(default=0.0, ge=0)
     """Price of a million prompt tokens, in dollars."""
     usd_per_million_out: float = Field(default=0.0, ge=0)
     """Price of a million generated tokens, in dollars."""
     requests_per_minute: Positive | None = None
-    """Ask no faster than this; null: as fast as the server answers."""
+    """Ask no faster than this, evenly spaced; null: as fast as the server answers."""
     parallel: int = Field(default=4, ge=1)
     """Requests under way at once."""
     timeout_seconds: Positive = 60.0
     """Give up on a request after this long, and try it again."""
     retries: int = Field(default=6, ge=0)
     """How often a request that failed (server down, 429, 5xx, timeout, unreadable) is tried again, with backoff."""
+
+    def dollars(self, *, tokens_in: int, tokens_out: int) -> float:
+        """What so many tokens cost."""
+        return (tokens_in * self.usd_per_million_in + tokens_out * self.usd_per_million_out) / 1e6

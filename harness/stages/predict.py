@@ -54,9 +54,9 @@ def _by_model(job: Job, *, items: list[Example], train: list[Example]) -> list[P
 
     config = PromptConfig.model_validate(job.inputs["prompt"])
     answers = kept_answers(
-        generator(answerer(job)),
+        lambda: generator(answerer(job)),
         conversations(job, config=config, items=items, train=train),
-        identity=_identity(job),
+        identity=answer_identity(job),
         labels=job.inputs.get("labels"),
         max_new_tokens=job.inputs["max_new_tokens"],
         folder=job.cache,
@@ -77,9 +77,11 @@ def answerer(job: Job) -> "Answerer":
     return Answerer(job.inputs["engine"], job.inputs["model"], local, adapter, job.inputs.get("batch_size"))
 
 
-def _identity(job: Job) -> dict[str, Any]:
+def answer_identity(job: Job) -> dict[str, Any]:
     """What of the step, besides the conversation, decides an answer."""
-    names = ("engine", "model", "adapter", "batch_size", "labels", "max_new_tokens")
+    names = ("engine", "engine_version", "model", "adapter", "batch_size", "labels", "max_new_tokens")
     found = {name: job.inputs[name] for name in names if name in job.inputs}
     worn = {role: job.needs[role].name for role in ("adapter", "merged") if role in job.needs}
-    return {**found, "worn": worn, "version": VERSIONS["predict"], "libraries": library_versions("predict")}
+    # What is installed here does not change what a model elsewhere answers, which is paid for.
+    libraries = {} if job.inputs["engine"] == "openai" else library_versions("predict")
+    return {**found, "worn": worn, "version": VERSIONS["predict"], "libraries": libraries}

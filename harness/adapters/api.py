@@ -1,0 +1,104 @@
+"""Turn conversations into answers of a model behind an OpenAI-compatible API, several requests at a time."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from threading import Event
+
+from harness.adapters.endpoint import Endpoint
+from harness.adapters.generator import Answerer, Generated, Keep, checked_engine
+from harness.adapters.patience import Hiccup, Pace, Stopped, persistent
+from harness.errors import UserError
+from harness.prompts import Message
+
+NO_KEY = "none"
+"""Sent where a server wants no key: the client must send something, and must not take it from elsewhere."""
+
+
+def api_generator(answerer: Answerer) -> "ApiGenerator":
+    """The engine over an endpoint; the key is read from the environment and kept nowhere else."""
+    limits, url = answerer.local, answerer.model["url"]
+    checked_engine("openai", where=url)
+    from openai import OpenAI
+
+    key, timeout = _key(limits["key_env"], where=url), float(limits["timeout_seconds"])
+    client = OpenAI(base_url=url, api_key=key or NO_KEY, timeout=timeout, max_retries=0)
+    endpoint = Endpoint(client, url, answerer.model["model"], limits["key_env"], timeout, key)
+    return ApiGenerator(endpoint, limits["retries"], limits["parallel"], limits["requests_per_minute"])
+
+
+def _key(variable: str | None, *, where: str) -> str:
+    if variable is None:
+        return ""
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        what = f"the environment variable {variable}, which should hold the key, is not set"
+        raise UserError(what, where=where, fix=f"export {variable}=…, or key_env: null where the server wants no key")
+    if not (key.isascii() and key.isprintable()):
+        what = f"the environment variable {variable} holds what cannot be a key: a line break or a special character"
+        raise UserError(what, where=where, fix=f"copy the key into {variable} once more")
+    return key
+
+
+@dataclass(frozen=True)
+class ApiGenerator:
+    """Greedy answers of a model behind an API."""
+
+    endpoint: Endpoint
+    retries: int
+    parallel: int
+    per_minute: float | None
+
+    def answers(
+        self, conversations: Sequence[list[Message]], *, max_new_tokens: int, known: Mapping[int, Generated], keep: Keep
+    ) -> list[Generated]:
+        """One answer a conversation, in their order; when one fails for good, those under way are still kept."""
+        found, stop = dict(known), Event()
+        pace = Pace(self.per_minute, stop=stop)
+        failure: BaseException | None = None
+        with ThreadPoolExecutor(self.parallel, "api") as pool:
+            places: dict[Future[Generated], int] = {
+                pool.submit(self._asked, turns, limit=max_new_tokens, pace=pace, stop=stop): place
+                for place, turns in enumerate(conversations)
+                if place not in known
+            }
+            try:
+                for future in as_completed(places):
+                    error = future.exception()
+                    if error is None:
+                        found[places[future]] = future.result()
+                        keep({places[future]: future.result()})
+                    elif not isinstance(error, Stopped):
+                        failure = failure or error
+            finally:
+                stop.set()
+        if failure is not None:
+            raise failure
+        return [found[place] for place in range(len(conversations))]
+
+    def choices(
+        self,
+        conversations: Sequence[list[Message]],
+        *,
+        labels: Sequence[str],
+        known: Mapping[int, Generated],
+        keep: Keep,
+    ) -> list[Generated]:
+        """No API tells how likely each label is as the whole answer."""
+        what = "a model behind an API does not tell how likely a label is"
+        raise UserError(what, where=self.endpoint.url, fix="decoding: [generate]")
+
+    def _asked(self, turns: list[Message], *, limit: int, pace: Pace, stop: Event) -> Generated:
+        def once() -> Generated:
+            return self.endpoint.answer(turns, limit=limit)
+
+        try:
+            return persistent(once, retries=self.retries, pace=pace, stop=stop)
+        except Exception as error:
+            stop.set()
+            if not isinstance(error, Hiccup):
+                raise
+            tries = f"{self.retries + 1} {'tries' if self.retries else 'try'}"
+            fix = "see that the server runs and how much it allows; api.retries and api.requests_per_minute set limits"
+            raise self.endpoint.mistake(f"no answer after {tries}; the last one: {error}", fix=fix) from None

@@ -1,0 +1,315 @@
+"""Whatever a server does, a run ends in answers or in one message, and what was answered is kept."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from odd_server import KEY, Reply, failed, odd_server, said
+
+from harness.adapters import patience
+from harness.adapters.endpoint import well_formed
+from harness.adapters.generator import Generated, Generator
+from harness.adapters.patience import Pace
+from harness.errors import UserError
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What would have been waited, in seconds; nothing is."""
+    waited: list[float] = []
+    monkeypatch.setattr(patience, "pause", lambda seconds, *, stop: waited.append(seconds))
+    return waited
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANTED_KEY", KEY)
+
+
+def talk(*questions: str) -> list[list[dict[str, str]]]:
+    return [[{"role": "user", "content": question}] for question in questions]
+
+
+def asked(generator: Generator, *questions: str, kept: dict[int, Generated] | None = None) -> list[Generated]:
+    keep = (kept if kept is not None else {}).update
+    return generator.answers(talk(*questions), max_new_tokens=5, known={}, keep=keep)
+
+
+def message(generator: Generator, *questions: str, kept: dict[int, Generated] | None = None) -> str:
+    with pytest.raises(UserError) as caught:
+        asked(generator, *questions, kept=kept)
+    text = str(caught.value)
+    assert "Fix: " in text
+    assert "\n" not in text
+    assert KEY[:8] not in text
+    return text
+
+
+def test_answers_come_in_the_order_of_the_questions_and_ask_greedily() -> None:
+    with odd_server(lambda question, time: said(f" {question}! ")) as odd:
+        found = asked(odd.generator(parallel=4, key_env="PLANTED_KEY"), *"abcdefgh")
+    assert [answer.text for answer in found] == [f"{letter}!" for letter in "abcdefgh"]
+    assert {(answer.status, answer.tokens_in, answer.tokens_out) for answer in found} == {("ok", 7, 3)}
+    assert odd.asked[0] | {"messages": 0} == {
+        "model": "odd",
+        "messages": 0,
+        "max_tokens": 5,
+        "temperature": 0.0,
+        "seed": 0,
+    }
+    assert set(odd.keys) == {f"Bearer {KEY}"}
+
+
+def test_a_key_of_another_server_is_not_sent_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with odd_server(lambda question, time: said("a")) as odd:
+        asked(odd.generator(key_env=None), "x")
+    assert odd.keys == ["Bearer none"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        failed(429, "slow down"),
+        failed(408, "too late"),
+        failed(409, "conflict"),
+        failed(500, "oh"),
+        failed(503, "busy"),
+        Reply(b"<html>not JSON"),
+        Reply(b""),
+        Reply(b"[" * 100_000),
+        Reply(b"\xff\xfe"),
+        Reply({"choices": []}),
+        Reply({"error": {"message": "upstream"}}),
+        Reply({"choices": [{"message": None}]}),
+        Reply({"choices": [{"message": {"content": [1]}}]}),
+        Reply([1]),
+        Reply(b"null"),
+        Reply(b'{"choices"', cut=True),
+        Reply(b"500", status=500, headers={"content-type": "text/html"}),
+    ],
+    ids=lambda reply: f"{reply.status}-{str(reply.body)[:20]}",
+)
+def test_a_passing_fault_is_tried_again(fault: Reply, pauses: list[float]) -> None:
+    with odd_server(lambda question, time: fault if time == 1 else said("fine")) as odd:
+        assert asked(odd.generator(), "x") == [Generated("fine", "ok", 7, 3)]
+    assert len(odd.asked) == 2
+    assert 1 <= pauses[0] <= 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (failed(429, "Rate limit reached"), ["no answer after 4 tries", "429: Rate limit reached", "requests_per_min"]),
+        (failed(500, f"key {KEY} is\x1b[31m odd"), ["500: key *** is [31m odd"]),
+        (Reply(b"<html>garbage\n</html>"), ["no chat completion but: <html>garbage </html>"]),
+        (Reply({"choices": []}), ["no chat completion", '{"choices": []}']),
+        (Reply(b""), ["no chat completion but: nothing"]),
+    ],
+)
+def test_a_lasting_fault_is_one_message_after_the_last_try(fault: Reply, words: list[str], pauses: list[float]) -> None:
+    with odd_server(lambda question, time: fault) as odd:
+        text = message(odd.generator(retries=3, key_env="PLANTED_KEY"), "x")
+        assert text.startswith(f"{odd.url}: ")
+    assert all(word in text for word in [*words, "answers so far are kept, so the same command goes on"]), text
+    assert len(odd.asked) == 4
+    assert [round(seconds) for seconds in pauses] == sorted(round(seconds) for seconds in pauses)
+    assert 4 <= pauses[2] <= 5
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (
+            failed(401, f"Incorrect API key: {KEY[:12]}***"),
+            ["refuses the key (401", "environment variable PLANTED_KEY"],
+        ),
+        (failed(403, "no"), ["refuses the key (403: no)"]),
+        (failed(404, "The model `odd` does not exist"), ["no model odd there", "does not exist", "ends in /v1"]),
+        (failed(400, "temperature must be 1"), ["refuses the request (400: temperature must be 1)", "api.model"]),
+        (Reply({"detail": "pinned"}, 422), ["(422: pinned)"]),
+        (failed(400, "max_tokens: at most 100 here"), ["refuses the request"]),
+        (failed(429, "no money", code="insufficient_quota"), ["no more for now (429: no money)", "quota"]),
+        (failed(429, "come back", retry_after="86400"), ["asks to wait 86,400 seconds"]),
+    ],
+)
+def test_a_fault_that_time_does_not_mend_is_told_at_once(fault: Reply, words: list[str], pauses: list[float]) -> None:
+    with odd_server(lambda question, time: fault) as odd:
+        text = message(odd.generator(retries=9, key_env="PLANTED_KEY"), "x")
+    assert all(word in text for word in words), text
+    assert "answers so far are kept" in text
+    assert (len(odd.asked), pauses) == (1, [])
+
+
+def test_what_was_answered_before_a_fault_is_kept(pauses: list[float]) -> None:
+    with odd_server(lambda question, time: failed(401, "no") if question == "c" else said(question)) as odd:
+        kept: dict[int, Generated] = {}
+        message(odd.generator(), *"abcdef", kept=kept)
+        assert [answer.text for answer in kept.values()] == ["a", "b"]
+        assert len(odd.asked) <= 4, "nothing new is asked after the fault"
+        odd.respond = lambda question, time: said(question.upper())
+        found = odd.generator().answers(talk(*"abcdef"), max_new_tokens=5, known=kept, keep=lambda answers: None)
+    assert [answer.text for answer in found] == ["a", "b", "C", "D", "E", "F"]
+
+
+def test_requests_under_way_when_another_fails_are_kept(pauses: list[float]) -> None:
+    failing = threading.Event()
+
+    def respond(question: str, time: int) -> Reply:
+        if question == "bad":
+            failing.set()
+            return failed(404, "no")
+        failing.wait(10)
+        return said(question)
+
+    with odd_server(respond) as odd:
+        kept: dict[int, Generated] = {}
+        message(odd.generator(parallel=2), "slow", "bad", *"abcdefgh", kept=kept)
+    assert kept[0].text == "slow"
+    assert len(odd.asked) <= 3
+
+
+def test_a_server_that_asks_to_wait_is_obeyed(pauses: list[float]) -> None:
+    date = formatdate(2_000_000_000, usegmt=True)
+    waits = {"a": "17", "b": "0", "c": date, "d": "soon", "e": "nan", "f": "-3"}
+    with odd_server(
+        lambda question, time: failed(429, "wait", retry_after=waits[question]) if time == 1 else said("a")
+    ) as odd:
+        asked(odd.generator(), "a")
+        assert 17.0 in pauses
+        pauses.clear()
+        for question in "bdef":
+            asked(odd.generator(), question)
+        assert all(1 <= seconds <= 2 for seconds in pauses)
+        assert "asks to wait" in message(odd.generator(), "c"), "a date far away"
+
+
+def test_an_item_that_is_too_long_is_truncated_and_the_others_go_on() -> None:
+    faults = {
+        "openai": failed(400, "This is long", code="context_length_exceeded"),
+        "vllm": failed(400, "This model's maximum context length is 64 tokens. However, you requested 99 tokens"),
+        "llama": failed(400, "the request exceeds the available context size"),
+        "other": Reply({"detail": "prompt is too long"}, 400),
+    }
+    with odd_server(lambda question, time: faults.get(question, said("fine"))) as odd:
+        found = asked(odd.generator(), *faults, "short")
+    assert found == [*[Generated("", "truncated", 0, 0)] * 4, Generated("fine", "ok", 7, 3)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        (said("a b", reason="length"), Generated("a b", "unfinished", 7, 3)),
+        (said(None), Generated("", "ok", 7, 3)),
+        (said("\ud800x\udc00"), Generated("\ufffdx\ufffd", "ok", 7, 3)),
+        (said("\x00\x1b]0;owned\x07\u202e"), Generated("\x00\x1b]0;owned\x07\u202e", "ok", 7, 3)),
+        (said("a", usage=None), Generated("a", "ok", 0, 0)),
+        (said("a", usage={"prompt_tokens": "9", "completion_tokens": -1}), Generated("a", "ok", 0, 0)),
+        (said(f"your key is {KEY}"), Generated("your key is ***", "ok", 7, 3)),
+    ],
+)
+def test_odd_answers_are_answers(reply: Reply, answer: Generated) -> None:
+    with odd_server(lambda question, time: reply) as odd:
+        assert asked(odd.generator(key_env="PLANTED_KEY"), "x") == [answer]
+
+
+def test_halves_of_a_pair_go_neither_in_nor_out() -> None:
+    with odd_server(lambda question, time: said("a")) as odd:
+        asked(odd.generator(), "x\ud83d")
+    assert odd.asked[0]["messages"][0]["content"] == "x\ufffd"
+    assert well_formed("\ud83d\ude00") == "😀"
+
+
+@pytest.mark.parametrize("reply", [Reply(b"{}", drip=0.05), Reply(b" " * (17 * 2**20))], ids=["drips", "endless"])
+def test_a_reply_without_an_end_is_given_up(reply: Reply, pauses: list[float]) -> None:
+    with odd_server(lambda question, time: reply if time == 1 else said("fine")) as odd:
+        assert asked(odd.generator(timeout_seconds=0.3 if reply.drip else 10.0), "x")[0].text == "fine"
+        assert len(odd.asked) == 2
+
+
+def test_a_silent_server_is_one_message(pauses: list[float]) -> None:
+    release = threading.Event()
+
+    def silent(question: str, time: int) -> Reply:
+        release.wait(10)
+        return said("late")
+
+    with odd_server(silent) as odd:
+        text = message(odd.generator(timeout_seconds=0.2, retries=1), "x")
+        release.set()
+    assert "no answer after 2 tries; the last one: timed out" in text
+
+
+def test_no_server_is_one_message(pauses: list[float]) -> None:
+    with odd_server(lambda question, time: said("a")) as odd:
+        generator = odd.generator(retries=0)
+    assert "no answer after 1 try; the last one: [Errno" in message(generator, "x")
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """An address where every connection is closed at once."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_hang_up, args=(listener,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _hang_up(listener: socket.socket) -> None:
+    while True:
+        try:
+            listener.accept()[0].close()
+        except OSError:
+            return
+
+
+def test_a_server_that_hangs_up_is_one_message(deaf: str, pauses: list[float]) -> None:
+    with odd_server(lambda question, time: said("a")) as odd:
+        odd.url = deaf
+        assert "no answer after 2 tries" in message(odd.generator(), "x")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "the environment variable MY_KEY, which should hold the key, is not set"),
+        (" \n", "is not set"),
+        (f"{KEY}\nx", "holds what cannot be a key"),
+        (f"{KEY}é", "holds what cannot be a key"),
+    ],
+)
+def test_a_key_that_cannot_be_one_is_told_before_any_request(
+    value: str | None, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if value is not None:
+        monkeypatch.setenv("MY_KEY", value)
+    with odd_server(lambda question, time: said("a")) as odd:
+        with pytest.raises(UserError) as caught:
+            odd.generator(key_env="MY_KEY")
+        assert odd.asked == []
+    assert words in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+def test_the_likeliest_label_is_not_asked_of_an_api() -> None:
+    with odd_server(lambda question, time: said("a")) as odd, pytest.raises(UserError, match="how likely a label is"):
+        odd.generator().choices(talk("x"), labels=["a", "b"], known={}, keep=lambda answers: None)
+    assert odd.asked == []
+
+
+def test_the_pace_is_even_and_holds_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(patience, "pause", lambda seconds, *, stop: now.__setitem__(0, now[0] + seconds))
+    pace = Pace(30, stop=threading.Event(), clock=lambda: now[0])
+    starts: list[Any] = []
+    for _ in range(3):
+        pace.wait()
+        starts.append(now[0])
+    pace.hold(50)
+    pace.wait()
+    assert [*starts, now[0]] == [100, 102, 104, 154]
