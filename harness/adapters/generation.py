@@ -43,7 +43,8 @@ class TransformersGenerator:
 
         prompts = token_ids(self.model.tokenizer, conversations)
         writer = Writer(self.model, self._fitting(prompts, room=max_new_tokens), limit=max_new_tokens)
-        return self._filled(prompts, room=max_new_tokens, known=known, keep=keep, work=writer.written)
+        room = max_new_tokens
+        return self._filled(prompts, room=room, read=room, known=known, keep=keep, work=writer.written)
 
     def choices(
         self,
@@ -57,9 +58,9 @@ class TransformersGenerator:
         from harness.adapters.choosing import Chooser, label_ids
 
         prompts, ids = token_ids(self.model.tokenizer, conversations), label_ids(self.model, labels)
-        room = sum(map(len, ids))
+        room, read = max(map(len, ids)), sum(map(len, ids))
         chooser = Chooser(self.model, self._fitting(prompts, room=room), labels=labels, ids=ids)
-        return self._filled(prompts, room=room, known=known, keep=keep, work=chooser.chosen)
+        return self._filled(prompts, room=room, read=read, known=known, keep=keep, work=chooser.chosen)
 
     def _fitting(self, prompts: Sequence[list[int]], *, room: int) -> dict[int, list[int]]:
         """Prompts that fit the context with `room` more tokens, by their place."""
@@ -70,11 +71,15 @@ class TransformersGenerator:
         prompts: Sequence[list[int]],
         *,
         room: int,
+        read: int,
         known: Mapping[int, Generated],
         keep: Keep,
         work: Work[Generated],
     ) -> list[Generated]:
-        """`known`, what does not fit the context, and the rest from `work`, batch by batch."""
+        """`known`, what does not fit the context with `room` more tokens, and the rest from `work`, batch by batch.
+
+        `read` is how many tokens it takes to hold besides the prompt.
+        """
         fitting = self._fitting(prompts, room=room)
         long = {
             place: Generated("", "truncated", len(ids), 0)
@@ -82,7 +87,7 @@ class TransformersGenerator:
             if place not in fitting and place not in known
         }
         keep(long)
-        tokens = {place: len(ids) + room for place, ids in fitting.items() if place not in known}
+        tokens = {place: len(ids) + read for place, ids in fitting.items() if place not in known}
         new = worked(work, tokens, base=self.model.base, most=self.batch_size, keep=keep)
         answers = {**known, **long, **new}
         return [answers[place] for place in range(len(prompts))]

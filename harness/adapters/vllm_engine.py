@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.adapters.generation import _token_ids
+from harness.adapters.generation import token_ids
 from harness.adapters.generator import Answerer, Generated, Keep, checked_engine
 from harness.adapters.language_model import OTHERS, let_go, loaded_tokenizer
 from harness.errors import UserError
@@ -58,7 +58,7 @@ class VllmGenerator:
         from vllm import SamplingParams
 
         greedy = SamplingParams(temperature=0.0, repetition_penalty=1.0, max_tokens=max_new_tokens)
-        prompts = [_token_ids(self.tokenizer, turns) for turns in conversations]
+        prompts = token_ids(self.tokenizer, conversations)
         found = self._too_long(prompts, room=max_new_tokens) | dict(known)
         for places in self._chunks(len(prompts), found):
             replies = self._run([prompts[place] for place in places], params=greedy)
@@ -81,7 +81,7 @@ class VllmGenerator:
         # vLLM must generate to answer at all: one token, which nobody reads.
         scored = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=1, detokenize=False)
         ends = [self._whole(label) for label in labels]
-        prompts = [_token_ids(self.tokenizer, turns) for turns in conversations]
+        prompts = token_ids(self.tokenizer, conversations)
         found = self._too_long(prompts, room=max(map(len, ends)) + 1) | dict(known)
         for places in self._chunks(len(prompts), found):
             asked = [prompts[place] + end for place in places for end in ends]
@@ -110,7 +110,7 @@ class VllmGenerator:
         return (left[start : start + self.chunk] for start in range(0, len(left), self.chunk))
 
     def _run(self, prompts: Sequence[list[int]], *, params: Any) -> list[Any]:
-        asked = [{"prompt_token_ids": prompt} for prompt in prompts]
+        asked = [{"prompttoken_ids": prompt} for prompt in prompts]
         replies: list[Any] = self.engine.generate(asked, params, use_tqdm=False, lora_request=self.lora)
         return replies
 
@@ -118,12 +118,12 @@ class VllmGenerator:
 def _answer(reply: Any) -> Generated:
     one = reply.outputs[0]
     status = "unfinished" if one.finish_reason == "length" else "ok"
-    return Generated(one.text.strip(), status, len(reply.prompt_token_ids), len(one.token_ids))
+    return Generated(one.text.strip(), status, len(reply.prompttoken_ids), len(one.token_ids))
 
 
 def _log_likelihood(reply: Any) -> list[float]:
     """Log probability of each token of a prompt after those before it; that of the first, which has none, is 0."""
-    steps = zip(reply.prompt_token_ids, reply.prompt_logprobs, strict=True)
+    steps = zip(reply.prompttoken_ids, reply.prompt_logprobs, strict=True)
     return [0.0 if known is None else float(known[token].logprob) for token, known in steps]
 
 
