@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.loading.optimisers import dspy_problems
 from harness.loading.places import Places, Problem
 from harness.loading.positions import read_document
 from harness.loading.tasks import placeholder_problems
@@ -48,6 +49,8 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
     if family.family != stem:
         what = f"family is {shown(family.family)}; needs {shown(stem)}, the file's name"
         yield places.problem(("family",), what, fix=f"family: {stem}")
+    if family.dspy is not None:
+        yield from dspy_problems(family.dspy, family=family, places=places)
     names = [variant.name for variant in family.variants]
     for i, variant in enumerate(family.variants):
         if variant.name in names[:i]:

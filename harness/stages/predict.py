@@ -56,7 +56,7 @@ def _by_model(job: Job, *, items: list[Example], train: list[Example]) -> list[P
     answers = kept_answers(
         generator(answerer(job)),
         conversations(job, config=config, items=items, train=train),
-        identity=_identity(job),
+        identity=answer_identity(job),
         labels=job.inputs.get("labels"),
         max_new_tokens=job.inputs["max_new_tokens"],
         folder=job.cache,
@@ -77,7 +77,7 @@ def answerer(job: Job) -> "Answerer":
     return Answerer(job.inputs["engine"], job.inputs["model"], local, adapter, job.inputs.get("batch_size"))
 
 
-def _identity(job: Job) -> dict[str, Any]:
+def answer_identity(job: Job) -> dict[str, Any]:
     """What of the step, besides the conversation, decides an answer."""
     names = ("engine", "model", "adapter", "batch_size", "labels", "max_new_tokens")
     found = {name: job.inputs[name] for name in names if name in job.inputs}
