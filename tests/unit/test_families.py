@@ -13,6 +13,7 @@ from harness.loading.optimisers import EXTRA
 from harness.plan import family_champions
 from harness.plan.arms import BY_LIKELIHOOD
 from harness.prompts import PromptConfig
+from harness.report.build import _effort
 from harness.steps import Step
 
 FAMILIES = {
@@ -56,7 +57,8 @@ class World(FakeWorld):
 
     def _summary(self, step: Step) -> dict[str, Any]:
         if step.stage == "optimise":
-            return {"prompt": LEARNT.model_dump(mode="json"), "calls": 50, "tokens_in": 1, "tokens_out": 1}
+            cost = {"calls": 50, "candidates": 7, "tokens_in": 1000, "tokens_out": 200}
+            return {"prompt": LEARNT.model_dump(mode="json"), **cost}
         return super()._summary(step)
 
 
@@ -130,6 +132,15 @@ def test_an_optimiser_is_given_no_test_item_and_comes_before_they_are_sealed(spe
     assert world.done[step.needs["data"]].stage == "data"
     assert "test" not in str(step.inputs.get("split", ""))
     assert names.index("optimise") < names.index("testset")
+
+
+def test_what_an_optimiser_spent_counts_as_effort_of_prompting(spec: Path) -> None:
+    world = planted(lambda prompt: False)
+    finished = world.reach(fake_setup(loaded(spec, "zero_shot", "optimised")), goal="baselines")
+    prompting, _ = _effort(finished, store=world)  # type: ignore[arg-type]
+    arms = len(FAMILIES["zero_shot"]) + 1
+    assert (prompting.tokens_in, prompting.tokens_out) == (1000 + 10 * arms, 200 + 5 * arms)
+    assert prompting.configurations == len(FAMILIES["zero_shot"]) + 7
 
 
 @pytest.mark.parametrize(
