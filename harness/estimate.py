@@ -31,7 +31,7 @@ class Work:
     """Steps of one kind."""
 
     kind: str
-    """prompt, train, tuned, test or forgetting."""
+    """optimise, prompt, train, tuned, test, latency or forgetting."""
     title: str
     count: int
     """How many steps, at most."""
@@ -74,8 +74,11 @@ def expected_work(resolved: Resolved, *, sizes: Sizes, weight_bytes: int) -> lis
     items = sum(benches) / max(1, len(benches))
     ships, latency = experiment.gates.ships, experiment.gates.latency
     forms, requests = len(ships.forms) if ships else 0, latency.requests if latency else 0
+    calls = [family.dspy.calls for family in resolved.families if family.dspy]
+    tried = sum(calls) / max(1, len(calls)) * (question + answer)
     return [
-        Work("prompt", "prompts on validation", len(asked), mean_ask * sizes.validation / speed),
+        Work("optimise", "prompts that an optimiser writes", len(calls), tried / speed),
+        Work("prompt", "prompts on validation", len(asked) + len(calls), mean_ask * sizes.validation / speed),
         Work("train", "training epochs", rounds, trained / speed),
         Work("tuned", "tuned answers on validation", rounds, (question + answer) * sizes.validation / speed),
         Work("test", "champions on test", len(resolved.families) + 1 + forms, mean_ask * sizes.test / speed),
@@ -109,7 +112,7 @@ def remaining_seconds(work: list[Work], *, current: Plan, finished: Callable[[st
 
 def kind_of(step: Step) -> str:
     """The kind of work a step belongs to; empty for the light ones."""
-    if step.stage in ("train", "forgetting", "latency"):
+    if step.stage in ("optimise", "train", "forgetting", "latency"):
         return step.stage
     if step.stage != "predict" or "rule" in step.inputs:
         return ""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.loading.optimisers import dspy_problems
 from harness.loading.places import Places, Problem
 from harness.loading.positions import read_document
 from harness.loading.tasks import placeholder_problems
@@ -51,6 +52,8 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
     if family.api is not None and "generate" not in family.decoding:
         what = "decoding is [likelihood]; a model behind an API does not tell how likely a label is"
         yield places.problem(("decoding",), what, fix="decoding: [generate]")
+    if family.dspy is not None:
+        yield from dspy_problems(family.dspy, family=family, places=places)
     names = [variant.name for variant in family.variants]
     for i, variant in enumerate(family.variants):
         if variant.name in names[:i]:

@@ -110,6 +110,11 @@ def prompt_of(variant: VariantSpec, *, resolved: Resolved, labels: list[str]) ->
     if variant.prompt == "engineered":
         template = filled(resolved.engineered_prompt.strip(), known)
     elif variant.pattern is not None:
-        template = filled(variant.pattern, known)
+        template = filled(_fitting(variant.pattern, labels=labels), known)
     kept = ("system", "shots", "choose", "seed", "order", "layout", "passages")
     return PromptConfig(template=template, **{name: getattr(variant, name) for name in kept})
+
+
+def _fitting(pattern: str, *, labels: list[str]) -> str:
+    """A pattern without the lines about labels, for a task that has none."""
+    return pattern if labels else "\n".join(line for line in pattern.split("\n") if "{labels}" not in line)

@@ -3,6 +3,7 @@
 from harness.plan import build
 from harness.plan.arms import PromptArm, prompt_arms
 from harness.plan.desk import Desk
+from harness.plan.optimised import optimised_arms
 from harness.plan.setup import Setup
 from harness.plan.state import ScoredArm
 from harness.store import Artifact
@@ -11,7 +12,7 @@ from harness.store import Artifact
 def planned_baselines(setup: Setup, desk: Desk, *, data: Artifact, labels: list[str]) -> list[ScoredArm]:
     """Every prompt configuration on validation, as far as they are done; holds no test item."""
     needs = {"data": data.key}
-    arms = prompt_arms(setup.resolved, labels=labels)
+    arms = [*prompt_arms(setup.resolved, labels=labels), *optimised_arms(setup, desk, data=data, labels=labels)]
     found = [scored_arm(setup, desk, arm, split="validation", needs=needs, labels=labels) for arm in arms]
     return [scored for scored in found if scored]
 

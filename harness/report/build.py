@@ -154,8 +154,10 @@ def _counts(scored: ScoredArm) -> dict[str, Any]:
 def _effort(finished: Plan, *, store: Store) -> list[Effort]:
     """What selection cost each side; certification costs both the same and is left out."""
     fields = ("tokens_in", "tokens_out", "tokens")
-    prompts = tables.totals([scored.answers.summary for scored in finished.baselines], fields=fields)
-    steps = [store.find(step.key) for step in finished.wanted if step.stage in ("train", "predict")]
+    steps = [store.find(step.key) for step in finished.wanted if step.stage in ("optimise", "train", "predict")]
+    optimised = [found.summary for found in steps if found and found.stage == "optimise"]
+    answered = [scored.answers.summary for scored in finished.baselines]
+    prompts = tables.totals([*answered, *optimised], fields=fields)
     tuning = [
         found.summary
         for found in steps
@@ -163,9 +165,14 @@ def _effort(finished: Plan, *, store: Store) -> list[Effort]:
     ]
     tuned = tables.totals(tuning, fields=fields)
     return [
-        _side("prompting", configurations=len(finished.baselines), sums=prompts),
+        _side("prompting", configurations=len(finished.baselines) + _tried(optimised), sums=prompts),
         _side("tuning", configurations=len(finished.trials), sums=tuned),
     ]
+
+
+def _tried(optimised: list[dict[str, Any]]) -> int:
+    """Prompts that optimisers tried besides the one each came to, which is an arm itself."""
+    return sum(summary["candidates"] - 1 for summary in optimised)
 
 
 def _side(side: Literal["prompting", "tuning"], *, configurations: int, sums: dict[str, int]) -> Effort:

@@ -13,6 +13,7 @@ STAGES: dict[str, str] = {
     "data": "harness.stages.data:write_selection",
     "slices": "harness.stages.data:write_slices",
     "testset": "harness.stages.data:write_testset",
+    "optimise": "harness.stages.optimise:write_prompt",
     "predict": "harness.stages.predict:write_predictions",
     "latency": "harness.stages.latency:write_latencies",
     "score": "harness.stages.score:write_scores",

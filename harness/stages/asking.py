@@ -7,5 +7,13 @@ from harness.stages import Job
 
 def conversations(job: Job, *, config: PromptConfig, items: list[Example], train: list[Example]) -> list[list[Message]]:
     """One conversation an item, in their order."""
-    shots = chosen_shots(train, count=config.shots, seed=config.seed, by_label=job.inputs["kind"] == "label")
+    shots = _shots(config, train=train, by_label=job.inputs["kind"] == "label")
     return [messages(config, text=item.input, shots=ordered(shots, order=config.order)) for item in items]
+
+
+def _shots(config: PromptConfig, *, train: list[Example], by_label: bool) -> list[Example]:
+    """The worked examples that are the same for every item: those that are named, or as many as are wanted."""
+    if config.shot_ids:
+        known = {example.id: example for example in train}
+        return [known[name] for name in config.shot_ids]
+    return chosen_shots(train, count=config.shots, seed=config.seed, by_label=by_label)

@@ -8,7 +8,9 @@ import pytest
 
 from harness.cli.main import status
 from harness.loading import load_experiment
+from harness.plan.arms import prompt_arms
 from harness.prepare import benchmarks
+from harness.prompts import placeholders
 
 ROOT = Path(__file__).parents[2]
 BANKING = ROOT.parent / "shared" / "data" / "banking77"
@@ -22,9 +24,26 @@ def test_every_shipped_experiment_loads(name: str) -> None:
     assert resolved.task.name in ("sentence_compression", "banking77", "privacy_qa")
     assert {family.family for family in resolved.families} == {"trivial", "zero_shot", "few_shot", "engineered"}
     engineered = next(family for family in resolved.families if family.family == "engineered")
-    assert len(engineered.variants) >= 4
+    assert 4 <= len(engineered.variants) <= 7, "each is one pass over validation"
     assert all(bench.data and Path(bench.data).is_file() for bench in benchmarks(resolved).values())
     assert (resolved.task_dir / "README.md").is_file()
+
+
+@needs_samples
+@pytest.mark.parametrize("name", ["quickstart", "privacy_qa"])
+def test_every_shipped_prompt_asks_for_the_input_and_leaves_no_gap(name: str) -> None:
+    resolved = load_experiment(ROOT / "experiments" / f"{name}.yaml")
+    labels = resolved.task.labels or []
+    prompts = {arm.name: arm.prompt for arm in prompt_arms(resolved, labels=labels) if arm.prompt}
+    for prompt in prompts.values():
+        assert placeholders(prompt.template) == ["input"]
+        assert ": ." not in prompt.template, "an empty list of labels"
+    asked = {(prompt.system, prompt.template, prompt.shots, prompt.layout) for prompt in prompts.values()}
+    variants = [variant for family in resolved.families for variant in family.variants if variant.rule is None]
+    assert len(asked) == len(variants), "each variant is an idea of its own"
+    allowed = prompts["engineered/allowed_answers"].template
+    assert ("spelled as here: yes, no." in allowed) == bool(labels)
+    assert ("Choose one of these" in allowed) == bool(labels)
 
 
 @needs_samples

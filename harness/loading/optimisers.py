@@ -1,0 +1,25 @@
+"""Turn a family's optimiser of prompts into its mistakes: the extra that is missing, a name that is taken."""
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from harness.loading.places import Places, Problem
+from harness.loading.words import shown
+from harness.specs import BaselineSpec, DspySpec
+
+EXTRA = "dspy"
+
+
+def dspy_problems(spec: DspySpec, *, family: BaselineSpec, places: Places) -> Iterator[Problem]:
+    """What would otherwise be found out hours into a run."""
+    try:
+        version(EXTRA)
+    except PackageNotFoundError:
+        yield places.problem(
+            ("dspy",), "dspy needs an extra that is not installed", fix="pip install 'llm-harness[dspy]'"
+        )
+    taken = f"dspy_{spec.optimizer}"
+    for i, variant in enumerate(family.variants):
+        if variant.name == taken:
+            what = f"variants.{i}.name is {shown(taken)}, the name of the optimiser's own variant"
+            yield places.problem(("variants", i, "name"), what, fix=f"name: {taken}_2")
