@@ -6,6 +6,7 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.loading.places import Places, Problem
 from harness.loading.positions import read_document
+from harness.loading.prompt_search import search_problems
 from harness.loading.tasks import placeholder_problems
 from harness.loading.validate import validated
 from harness.loading.words import did_you_mean, shown
@@ -48,6 +49,7 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
     if family.family != stem:
         what = f"family is {shown(family.family)}; needs {shown(stem)}, the file's name"
         yield places.problem(("family",), what, fix=f"family: {stem}")
+    yield from search_problems(family, places=places)
     names = [variant.name for variant in family.variants]
     for i, variant in enumerate(family.variants):
         if variant.name in names[:i]:

@@ -8,7 +8,9 @@ import pytest
 
 from harness.cli.main import status
 from harness.loading import load_experiment
+from harness.plan.prompt_search import prompt_space
 from harness.prepare import benchmarks
+from harness.prompt_space import space_size
 
 ROOT = Path(__file__).parents[2]
 BANKING = ROOT.parent / "shared" / "data" / "banking77"
@@ -25,6 +27,17 @@ def test_every_shipped_experiment_loads(name: str) -> None:
     assert len(engineered.variants) >= 4
     assert all(bench.data and Path(bench.data).is_file() for bench in benchmarks(resolved).values())
     assert (resolved.task_dir / "README.md").is_file()
+
+
+@needs_samples
+@pytest.mark.parametrize("name", ["quickstart", "privacy_qa"])
+def test_the_family_that_searches_suits_every_task(name: str) -> None:
+    path = ROOT / "experiments" / f"{name}.yaml"
+    (family,) = load_experiment(path, overrides=["baselines=[optimised]"]).families
+    space = prompt_space(family, resolved=load_experiment(path), labels=["yes", "no"], train=120)
+    assert family.search is not None
+    assert len(space["instruction"]) == 5
+    assert space_size(space) > 10 * family.search.trials
 
 
 @needs_samples
