@@ -108,7 +108,7 @@ def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool
             LocalWorker(store, folder=folder, offline=not uses_hub(setup)) as worker,
         ):
             finished = run_to_goal(setup, store=store, executor=worker, display=display, goal=goal)
-        _mirror_studies(setup, finished, folder=folder / "studies")
+        mirror_studies(setup, finished, folder=folder / "studies")
     if finished.refusal is not None:
         raise finished.refusal
     return setup, store, finished
@@ -124,7 +124,7 @@ def _display(setup: Setup, store: Store) -> RunDisplay:
     return RunDisplay(store.find, work=work, power=lambda current: expected(setup, current))
 
 
-def _mirror_studies(setup: Setup, finished: Plan, *, folder: Path) -> None:
+def mirror_studies(setup: Setup, finished: Plan, *, folder: Path) -> None:
     """Every search as an Optuna study on disk, for optuna-dashboard: `NAME` and, of prompts, `NAME.FAMILY`."""
     from harness.adapters.prompt_study import mirror_prompts
     from harness.adapters.study import mirror

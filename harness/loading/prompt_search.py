@@ -1,5 +1,6 @@
 """Turn the search of a prompt family into the mistakes that its spec alone does not show."""
 
+import re
 from collections.abc import Iterator
 
 from harness.loading.places import Places, Problem
@@ -12,12 +13,13 @@ WRITTEN = ("plain", "engineered")
 
 
 def search_problems(family: BaselineSpec, *, places: Places) -> Iterator[Problem]:
-    """Instructions that ask nothing, or hold braces that nothing fills in."""
+    """Instructions that ask nothing or hold braces that nothing fills in, and names that the search gives itself."""
     if family.search is None:
         return
-    if family.family == "trivial":
-        what = "search is given; the trivial family answers without a model"
-        yield places.problem(("search",), what, fix="move it into a family of its own", key=True)
+    for i, variant in enumerate(family.variants):
+        if re.fullmatch(r"trial_\d+", variant.name):
+            what = f"variants.{i}.name is {shown(variant.name)}, as the search calls what it tries; needs another name"
+            yield places.problem(("variants", i, "name"), what, fix=f"name: my_{variant.name}")
     for i, text in enumerate(family.search.space.instruction):
         if text not in WRITTEN:
             yield from _pattern_problems(text, ("search", "space", "instruction", i), places=places)

@@ -5,6 +5,7 @@ from typing import Any
 from harness.plan.arms import PromptArm
 from harness.plan.setup import FamilyFiles, Setup
 from harness.prompts import PromptConfig
+from harness.specs import ApiSpec
 from harness.steps import Step
 
 API_LIMITS = {"key_env", "requests_per_minute", "parallel", "timeout_seconds", "retries"}
@@ -26,6 +27,11 @@ def prompt_step(setup: Setup, arm: PromptArm, *, split: str, needs: dict[str, st
     if files.embeddings is not None and arm.prompt.choose == "embedding":
         inputs["embeddings"], local["embeddings"] = files.embeddings.identity, files.embeddings.path
     return Step("predict", inputs, needs=needs, local=local, title=title)
+
+
+def dollars(spec: ApiSpec, tokens_in: int, tokens_out: int) -> float:
+    """What a model behind an API charges for so many tokens."""
+    return (tokens_in * spec.usd_per_million_in + tokens_out * spec.usd_per_million_out) / 1e6
 
 
 def tuned_answer_step(setup: Setup, prompt: PromptConfig, *, split: str, needs: dict[str, str], title: str) -> Step:

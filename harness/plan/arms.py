@@ -32,6 +32,8 @@ class PromptArm:
     """Where not empty, the likeliest of these is the answer; else it is written."""
     spec: BaselineSpec | None = None
     """The family's spec, which says who answers; None: the experiment's own model."""
+    written_by: str | None = None
+    """Key of the step that wrote the prompt, where an optimiser did; what it cost is part of choosing this arm."""
 
 
 def prompt_arms(resolved: Resolved, *, labels: list[str]) -> list[PromptArm]:

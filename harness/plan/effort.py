@@ -42,10 +42,10 @@ def cost(artifacts: Iterable[Artifact]) -> Cost:
 
 
 def of_prompts(scored: Iterable[ScoredArm], *, finished: Finished) -> list[Artifact]:
-    """What choosing among arms took: their answers on validation, and what wrote the prompts where a model did."""
-    answers = [one.answers for one in scored]
-    before = [finished(key) for answer in answers for key in answer.needs.values()]
-    return [*answers, *(one for one in before if one is not None and "tokens_in" in one.summary)]
+    """What choosing among arms took: their answers on validation, and writing the prompts where an optimiser did."""
+    arms = list(scored)
+    writers = [finished(one.arm.written_by) for one in arms if one.arm.written_by is not None]
+    return [*(one.answers for one in arms), *(writer for writer in writers if writer is not None)]
 
 
 def of_tuning(wanted: Iterable[Step], *, finished: Finished) -> list[Artifact]:

@@ -10,6 +10,7 @@ from test_plan import by_rank
 from workspace import assert_one_line, failure, make_workspace, swap, write
 
 from harness.adapters import study
+from harness.cli.running import mirror_studies
 from harness.estimate import Sizes, Work, expected_work
 from harness.loading import load_experiment
 from harness.plan import Goal, Plan
@@ -235,6 +236,7 @@ def test_the_estimate_counts_the_prompts_of_the_search(spec: Path) -> None:
         ('"Q: {input}"', '"Q:"', "baselines/optimised.yaml:6:38", ("a pattern that holds {input}", "put {input}")),
         ('"Q: {input}"', '"{inptu} {input}"', "baselines/optimised.yaml:6:38", ("unknown placeholder {inptu}",)),
         ('"Q: {input}"', '"{passages} {input}"', "baselines/optimised.yaml:6:38", ("a search retrieves none",)),
+        ("search:", "variants: [{name: trial_7}]\nsearch:", "baselines/optimised.yaml:3:19", ("needs another name",)),
         ("trials: 5", "trials: 0", "baselines/optimised.yaml:4:11", ("search.trials is 0", "Fix: trials: 12")),
         ("trials: 5", "budget: even", "baselines/optimised.yaml:4:11", ("one of trials, equal", "Fix: budget: trials")),
         ("shots: [0, 2", "shots: [-1, 2", "baselines/optimised.yaml:7:13", ("space.shots.0 is -1; needs at least 0",)),
@@ -248,7 +250,21 @@ def test_a_wrong_search_fails_in_one_line_at_its_place(
     assert_one_line(failure(), start, *words)
 
 
-def test_the_family_that_asks_no_model_cannot_search(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(spec.parents[1])
-    swap(spec.parents[1], "baselines/trivial.yaml", "variants:", "search: {trials: 2}\nvariants:")
-    assert_one_line(failure(), "baselines/trivial.yaml:3:1", "answers without a model")
+def test_every_search_is_written_through_to_a_study_of_its_own(spec: Path, tmp_path: Path) -> None:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    setup = setup_of(spec)
+    plan = FakeWorld(planted).reach(setup, goal="search")
+    mirror_studies(setup, plan, folder=tmp_path / "studies")
+    assert sorted(path.name for path in (tmp_path / "studies").iterdir()) == [
+        "first.journal",
+        "first.optimised.journal",
+    ]
+    backend = JournalFileBackend(str(tmp_path / "studies" / "first.optimised.journal"))
+    loaded = optuna.load_study(study_name="first.optimised", storage=JournalStorage(backend))
+    assert [(one.user_attrs["arm"], one.value) for one in loaded.trials] == [
+        (trial.arm, trial.value) for trial in plan.prompt_searches["optimised"].known
+    ]
+    assert len(loaded.trials) == 5
