@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 from harness.loading import Resolved
 from harness.plan import Plan
 from harness.plan.arms import prompt_arms
+from harness.plan.prompt_search import prompt_space, searching
+from harness.prompt_space import space_size
 from harness.steps import Step
 from harness.store import Artifact
 
@@ -66,25 +69,44 @@ def expected_work(resolved: Resolved, *, sizes: Sizes, weight_bytes: int) -> lis
     answer = GENERATED * min(task.max_new_tokens, 1.5 * sizes.reference_characters / CHARACTERS_PER_TOKEN)
     question = _tokens(sizes.input_characters + len(task.instruction)) + TEMPLATE_TOKENS
     asked = [question + arm.prompt.shots * question + answer for arm in arms if arm.prompt]
-    mean_ask = sum(asked) / max(1, len(asked))
     epochs = sum(experiment.search.space.epochs) / len(experiment.search.space.epochs)
-    trained = TRAINED * (question + _tokens(sizes.reference_characters)) * sizes.train
     rounds = max(1, round(experiment.search.trials * epochs))
+    reference = _tokens(sizes.reference_characters)
+    tuning = rounds * ((question + reference) * sizes.train + (question + answer / GENERATED) * sizes.validation)
+    searched = _searched(resolved, sizes=sizes, question=question, answer=answer, tuning=tuning)
+    asked += searched
+    mean_ask = sum(asked) / max(1, len(asked))
+    trained = TRAINED * (question + reference) * sizes.train
     benches = [gate.limit or BENCHMARK_ITEMS for gate in experiment.gates.forgetting]
     items = sum(benches) / max(1, len(benches))
     ships, latency = experiment.gates.ships, experiment.gates.latency
     forms, requests = len(ships.forms) if ships else 0, latency.requests if latency else 0
     calls = [family.dspy.calls for family in resolved.families if family.dspy]
-    tried = sum(calls) / max(1, len(calls)) * (question + answer)
+    tried, prompts = sum(calls) / max(1, len(calls)) * (question + answer), len(asked) + len(calls)
+    by_search = f", {len(searched)} of {prompts} by search" if searched else ""
     return [
         Work("optimise", "prompts that an optimiser writes", len(calls), tried / speed),
-        Work("prompt", "prompts on validation", len(asked) + len(calls), mean_ask * sizes.validation / speed),
+        Work("prompt", f"prompts on validation{by_search}", prompts, mean_ask * sizes.validation / speed),
         Work("train", "training epochs", rounds, trained / speed),
         Work("tuned", "tuned answers on validation", rounds, (question + answer) * sizes.validation / speed),
         Work("test", "champions on test", len(resolved.families) + 1 + forms, mean_ask * sizes.test / speed),
         Work("latency", "single requests", min(requests, 1), SINGLE * requests * (question + answer) / speed),
         Work("forgetting", "forgetting benchmarks, base and tuned", 2 * len(benches), items * BENCHMARK_TOKENS / speed),
     ]
+
+
+def _searched(resolved: Resolved, *, sizes: Sizes, question: float, answer: float, tuning: float) -> list[float]:
+    """Work for an item by every prompt that a search may try; `tuning` is the tokens of the search for an adapter."""
+    found: list[float] = []
+    for family in searching(resolved):
+        assert family.search is not None
+        space = prompt_space(family, resolved=resolved, labels=list(resolved.task.labels or []), train=sizes.train)
+        asking = question * (1 + sum(space["shots"]) / len(space["shots"]))
+        count = family.search.trials
+        if family.search.budget == "equal":
+            count = max(count, ceil(tuning / max(1.0, (asking + answer / GENERATED) * sizes.validation)))
+        found += [asking + answer] * min(count, space_size(space))
+    return found
 
 
 def peak_bytes(resolved: Resolved, *, sizes: Sizes, weight_bytes: int) -> int:

@@ -4,11 +4,12 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from harness.records import Example, Record
 
 Message = dict[str, str]
+Item = TypeVar("Item")
 INLINE_ANSWER = "\nAnswer: "
 """Before the answer of a worked example that stands in the same message."""
 
@@ -53,7 +54,7 @@ def chosen_shots(train: Sequence[Example], *, count: int, seed: int, by_label: b
     return (_round_robin(order) if by_label else order)[:count]
 
 
-def ordered(shots: Sequence[Example], *, order: int) -> list[Example]:
+def ordered(shots: Sequence[Item], *, order: int) -> list[Item]:
     """The shots as they are, or shuffled with the seed `order`."""
     found = list(shots)
     if order:

@@ -76,3 +76,14 @@ class Trial(Record):
     """Its deciding metric."""
     error: str = ""
     """Why it failed."""
+
+
+class PromptTrial(Record):
+    """One prompt whose score a search for a better one knows."""
+
+    arm: str
+    """`FAMILY/trial_N`, or `FAMILY/VARIANT` where the family lists it."""
+    params: dict[str, Any]
+    """What was chosen, by the fields of the space that matter to this prompt."""
+    value: float
+    """Its deciding metric on validation."""

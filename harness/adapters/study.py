@@ -5,13 +5,16 @@ killed asks for exactly the trials that an undisturbed one asks for.
 """
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.adapters.prompt_study import suggested_prompt
+from harness.adapters.studies import journal, study_of
 from harness.records import Trial
 from harness.specs import SearchSpec
+
+__all__ = ["mirror", "should_stop", "suggested", "suggested_prompt"]
 
 STARTUP = 2
 """Trials that must finish before the median can stop another."""
@@ -36,17 +39,8 @@ def should_stop(spec: SearchSpec, *, history: Sequence[Trial], running: Trial, m
 
 def mirror(spec: SearchSpec, *, history: Sequence[Trial], path: Path, name: str, metric: str) -> None:
     """Write the study to a journal file that Optuna and optuna-dashboard open."""
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    for stale in (fresh, path.with_suffix(".new.lock")):
-        stale.unlink(missing_ok=True)
-    storage = JournalStorage(JournalFileBackend(str(fresh)))
-    _study(spec, history=history, seed=spec.seed, metric=metric, storage=storage, name=name)
-    os.replace(fresh, path)
-    path.with_suffix(".new.lock").unlink(missing_ok=True)
+    with journal(path) as storage:
+        _study(spec, history=history, seed=spec.seed, metric=metric, storage=storage, name=name)
 
 
 def _study(
@@ -54,17 +48,12 @@ def _study(
 ) -> Any:
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
     pruner = (
         optuna.pruners.MedianPruner(n_startup_trials=STARTUP) if spec.pruner == "median" else optuna.pruners.NopPruner()
     )
-    study = optuna.create_study(
-        direction="maximize", sampler=samplers[spec.sampler](seed=seed), pruner=pruner, storage=storage, study_name=name
-    )
-    for trial in history:
-        study.add_trial(_frozen(trial, distributions=_distributions(spec), metric=metric))
-    return study
+    trials = [_frozen(trial, distributions=_distributions(spec), metric=metric) for trial in history]
+    return study_of(trials, sampler=samplers[spec.sampler](seed=seed), pruner=pruner, storage=storage, name=name)
 
 
 def _frozen(trial: Trial, *, distributions: dict[str, Any], metric: str) -> Any:

@@ -109,7 +109,7 @@ def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool
             LocalWorker(store, folder=folder, offline=not uses_hub(setup)) as worker,
         ):
             finished = run_to_goal(setup, store=store, executor=worker, display=display, goal=goal)
-        _mirror_study(setup, finished, folder=folder)
+        mirror_studies(setup, finished, folder=folder / "studies")
     if finished.refusal is not None:
         raise finished.refusal
     return setup, store, finished
@@ -125,14 +125,21 @@ def _display(setup: Setup, store: Store) -> RunDisplay:
     return RunDisplay(store.find, work=work, power=lambda current: expected(setup, current))
 
 
-def _mirror_study(setup: Setup, finished: Plan, *, folder: Path) -> None:
-    """The search as an Optuna study on disk, for optuna-dashboard."""
+def mirror_studies(setup: Setup, finished: Plan, *, folder: Path) -> None:
+    """Every search as an Optuna study on disk, for optuna-dashboard: `NAME` and, of prompts, `NAME.FAMILY`."""
+    from harness.adapters.prompt_study import mirror_prompts
     from harness.adapters.study import mirror
 
+    name = setup.resolved.name
     if finished.trials:
-        path = folder / "studies" / f"{setup.resolved.name}.journal"
         spec = setup.resolved.experiment.search
-        mirror(spec, history=finished.trials, path=path, name=setup.resolved.name, metric=setup.metric)
+        mirror(spec, history=finished.trials, path=folder / f"{name}.journal", name=name, metric=setup.metric)
+    for family in setup.resolved.families:
+        found = finished.prompt_searches.get(family.family)
+        if family.search and found and found.known:
+            title = f"{name}.{family.family}"
+            path = folder / f"{title}.journal"
+            mirror_prompts(family.search, space=found.space, history=found.known, path=path, name=title)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from harness.errors import UserError
 from harness.loading.optimisers import dspy_problems
 from harness.loading.places import Places, Problem
 from harness.loading.positions import read_document
+from harness.loading.prompt_search import search_problems
 from harness.loading.tasks import placeholder_problems
 from harness.loading.validate import validated
 from harness.loading.words import did_you_mean, shown
@@ -54,6 +55,7 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
         yield places.problem(("decoding",), what, fix="decoding: [generate]")
     if family.dspy is not None:
         yield from dspy_problems(family.dspy, family=family, places=places)
+    yield from search_problems(family, places=places)
     names = [variant.name for variant in family.variants]
     for i, variant in enumerate(family.variants):
         if variant.name in names[:i]:

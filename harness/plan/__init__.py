@@ -12,6 +12,7 @@ from harness.plan.arms import plain_prompt
 from harness.plan.certify import certified, planned_base_benchmarks
 from harness.plan.desk import Desk
 from harness.plan.power import measured, refusal
+from harness.plan.prompt_search import begun_searches, evened_searches
 from harness.plan.prompting import family_champions, planned_baselines
 from harness.plan.search import planned_trials
 from harness.plan.setup import Setup
@@ -39,6 +40,9 @@ def plan(setup: Setup, *, finished: Callable[[str], Artifact | None], goal: Goal
         planned_base_benchmarks(setup, desk)
     if desk.missing:
         return known
+    known = begun_searches(setup, desk, known)
+    if desk.missing:
+        return known
     known = replace(known, power=measured(setup, known, finished=finished))
     if goal == "baselines":
         return known
@@ -47,7 +51,10 @@ def plan(setup: Setup, *, finished: Callable[[str], Artifact | None], goal: Goal
         return replace(known, refusal=refused)
     trials = planned_trials(setup, desk, prompt=plain_prompt(task, labels=labels), data=data, labels=labels)
     known = replace(known, trials=desk.trials)
-    return known if trials is None or goal == "search" else certified(setup, desk, known)
+    if trials is None:
+        return known
+    known = evened_searches(setup, desk, known)
+    return known if desk.missing or goal == "search" else certified(setup, desk, known)
 
 
 def _begun(setup: Setup, finished: Callable[[str], Artifact | None], *, data: Artifact, labels: list[str]) -> bool:

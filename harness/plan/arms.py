@@ -6,6 +6,7 @@ from typing import Literal
 from harness.loading import Resolved
 from harness.prompts import PromptConfig, filled
 from harness.specs import BaselineSpec, TaskSpec, VariantSpec
+from harness.specs.baseline import Decoding
 
 BY_LIKELIHOOD = "_by_likelihood"
 """Ends the name of an arm that takes the likeliest label."""
@@ -31,6 +32,8 @@ class PromptArm:
     """Where not empty, the likeliest of these is the answer; else it is written."""
     spec: BaselineSpec | None = None
     """The family's spec, which says who answers; None: the experiment's own model."""
+    written_by: str | None = None
+    """Key of the step that wrote the prompt, where an optimiser did; what it cost is part of choosing this arm."""
 
 
 def prompt_arms(resolved: Resolved, *, labels: list[str]) -> list[PromptArm]:
@@ -58,8 +61,6 @@ def variant_arms(
 
 def asked_arms(family: BaselineSpec, prompt: PromptConfig, *, name: str, labels: list[str]) -> list[PromptArm]:
     """One prompt in each of the ways in which its answer can be taken; `labels` is empty where there are none."""
-    able = bool(labels) and family.api is None
-    ways = [way for way in family.decoding if able or way == "generate"] or ["generate"]
     return [
         PromptArm(
             f"{family.family}/{name}{BY_LIKELIHOOD if way == 'likelihood' else ''}",
@@ -71,8 +72,14 @@ def asked_arms(family: BaselineSpec, prompt: PromptConfig, *, name: str, labels:
             labels=tuple(labels) if way == "likelihood" else (),
             spec=family,
         )
-        for way in ways
+        for way in decodings(family, labels=labels)
     ]
+
+
+def decodings(family: BaselineSpec, *, labels: list[str]) -> list[Decoding]:
+    """The ways in which a family's answers can be taken."""
+    able = bool(labels) and family.api is None
+    return [way for way in family.decoding if able or way == "generate"] or ["generate"]
 
 
 def described(prompt: PromptConfig, *, by_likelihood: bool) -> str:

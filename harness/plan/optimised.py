@@ -1,5 +1,7 @@
 """Turn a family's DSPy optimiser into the step that writes a prompt, and that prompt into arms like all others."""
 
+from dataclasses import replace
+
 from harness.plan import build
 from harness.plan.answering import prompt_step
 from harness.plan.arms import PromptArm, asked_arms, plain_prompt
@@ -23,7 +25,8 @@ def optimised_arms(setup: Setup, desk: Desk, *, data: Artifact, labels: list[str
         step = optimise_step(setup, family, family.dspy, data=data.key, labels=labels)
         if (written := desk.want(step)) is not None:
             prompt = PromptConfig.model_validate(written.summary["prompt"])
-            found += asked_arms(family, prompt, name=arm_name(family.dspy), labels=labels)
+            arms = asked_arms(family, prompt, name=arm_name(family.dspy), labels=labels)
+            found += [replace(arm, written_by=step.key) for arm in arms]
     return found
 
 

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from harness.ledger import Ledger
 from harness.loading import Resolved
-from harness.records import Trial
-from harness.specs import SearchSpec
+from harness.prompt_space import Params, Space
+from harness.records import PromptTrial, Trial
+from harness.specs import PromptSearchSpec, SearchSpec
 
 
 class Model(Protocol):
@@ -24,10 +25,13 @@ class Model(Protocol):
 
 
 class Sampler(Protocol):
-    """Proposes trials and stops them, from finished trials alone."""
+    """Proposes trials and prompts, and stops trials, from finished ones alone."""
 
     def suggested(self, spec: SearchSpec, *, history: Sequence[Trial], number: int, metric: str) -> dict[str, Any]: ...
     def should_stop(self, spec: SearchSpec, *, history: Sequence[Trial], running: Trial, metric: str) -> bool: ...
+    def suggested_prompt(
+        self, spec: PromptSearchSpec, *, space: Space, history: Sequence[PromptTrial], number: int
+    ) -> Params | None: ...
 
 
 @dataclass(frozen=True)

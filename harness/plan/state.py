@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 
 from harness.errors import UserError
 from harness.plan.arms import PromptArm
-from harness.records import Record, Trial
+from harness.prompt_space import Space
+from harness.records import PromptTrial, Record, Trial
 from harness.steps import Step
 from harness.store import Artifact
 
@@ -81,6 +82,18 @@ class ScoredArm:
 
 
 @dataclass(frozen=True)
+class PromptSearch:
+    """A family's search for a better prompt, as far as it went."""
+
+    space: Space
+    """What it varies."""
+    known: list[PromptTrial] = field(default_factory=list)
+    """What it learns from: prompts of the space that the family lists, then those that were tried, in order."""
+    tried: list[ScoredArm] = field(default_factory=list)
+    """The arms that were tried."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """What is there and what is missing for a goal."""
 
@@ -95,6 +108,8 @@ class Plan:
     labels: list[str] = field(default_factory=list)
     baselines: list[ScoredArm] = field(default_factory=list)
     """Every prompt configuration, scored on validation."""
+    prompt_searches: dict[str, PromptSearch] = field(default_factory=dict)
+    """Family to its search; those that have none are left out."""
     trials: list[Trial] = field(default_factory=list)
     champions: dict[str, str] = field(default_factory=dict)
     """Family to arm, chosen on validation."""

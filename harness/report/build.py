@@ -1,6 +1,6 @@
 """Turn a finished plan into one `Report`: all arithmetic is done here, renderers only format it."""
 
-from typing import Any, Literal
+from typing import Any
 
 from harness.jsonl import read_lines, read_rows
 from harness.metrics import metric_info
@@ -15,11 +15,12 @@ from harness.report.document import (
     Arm,
     DataSummary,
     Duplicate,
-    Effort,
     Forgetting,
     Report,
     ShownExample,
 )
+from harness.report.effort import efforts
+from harness.report.effort_table import TIMED
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
 from harness.store import Artifact, Store
 
@@ -42,6 +43,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
     best = _best_prompt(setup, finished)
     verdict: Verdict = judged["verdict"] if judged else "INCONCLUSIVE"
     title = metric_info(setup.metric).title
+    spent = efforts(setup, finished, find=store.find)
     return Report(
         experiment=setup.resolved.name,
         verdict=verdict,
@@ -59,7 +61,9 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         conditions=checked.conditions(judged),
         leaderboard=_leaderboard(finished, frame=frame, metric=setup.metric, store=store),
         trials=finished.trials,
-        effort=_effort(finished, store=store),
+        effort=spent.sides,
+        effort_by_family=spent.families,
+        effort_notes=spent.notes,
         forgetting=_forgetting(setup, finished),
         slices=checked.slices(judged),
         ships=checked.ships(judged),
@@ -71,7 +75,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         warnings=warnings(setup, finished, judged=judged, store=store),
         spec=experiment.model_dump(mode="json"),
         provenance=_provenance(setup, finished, store=store),
-        timing=_timing(finished, store=store),
+        timing={**_timing(finished, store=store), TIMED: spent.seconds},
     )
 
 
@@ -149,40 +153,6 @@ def _counts(scored: ScoredArm) -> dict[str, Any]:
         "unfinished": answers["unfinished"],
         "invalid": scored.scores.summary["invalid"],
     }
-
-
-def _effort(finished: Plan, *, store: Store) -> list[Effort]:
-    """What selection cost each side; certification costs both the same and is left out."""
-    fields = ("tokens_in", "tokens_out", "tokens")
-    steps = [store.find(step.key) for step in finished.wanted if step.stage in ("optimise", "train", "predict")]
-    optimised = [found.summary for found in steps if found and found.stage == "optimise"]
-    answered = [scored.answers.summary for scored in finished.baselines]
-    prompts = tables.totals([*answered, *optimised], fields=fields)
-    tuning = [
-        found.summary
-        for found in steps
-        if found and (found.stage == "train" or ("adapter" in found.needs and found.inputs["split"] == "validation"))
-    ]
-    tuned = tables.totals(tuning, fields=fields)
-    return [
-        _side("prompting", configurations=len(finished.baselines) + _tried(optimised), sums=prompts),
-        _side("tuning", configurations=len(finished.trials), sums=tuned),
-    ]
-
-
-def _tried(optimised: list[dict[str, Any]]) -> int:
-    """Prompts that optimisers tried besides the one each came to, which is an arm itself."""
-    return sum(summary["candidates"] - 1 for summary in optimised)
-
-
-def _side(side: Literal["prompting", "tuning"], *, configurations: int, sums: dict[str, int]) -> Effort:
-    return Effort(
-        side=side,
-        configurations=configurations,
-        tokens_in=sums["tokens_in"],
-        tokens_out=sums["tokens_out"],
-        tokens_trained=sums["tokens"],
-    )
 
 
 def _forgetting(setup: Setup, finished: Plan) -> list[Forgetting]:

@@ -39,10 +39,16 @@ class Arm(Record):
 
 
 class Effort(Record):
-    """What one side spent on selection."""
+    """What one side, or one family of prompts, spent on selection.
+
+    An answer from the cache, or from an artifact that was there before, counts as if it had been computed now: effort
+    is what the choice costs whoever repeats it. Its seconds are under the report's `timing`.
+    """
 
     side: Literal["prompting", "tuning"]
     """Which arm."""
+    family: str | None = None
+    """The family of prompts; null: the whole side, where an answer that two families share counts once."""
     configurations: int
     """Configurations tried."""
     tokens_in: int
@@ -51,6 +57,8 @@ class Effort(Record):
     """Tokens generated."""
     tokens_trained: int
     """Tokens trained on, epochs counted."""
+    dollars: float | None = None
+    """What models behind an API charged; null where none was asked."""
 
 
 class Forgetting(Record):
@@ -269,6 +277,10 @@ class Report(Record):
     """The search."""
     effort: list[Effort]
     """What each side spent."""
+    effort_by_family: list[Effort] = Field(default_factory=list)
+    """What each family of prompts spent."""
+    effort_notes: list[str] = Field(default_factory=list)
+    """What a reader should know of these numbers."""
     forgetting: list[Forgetting]
     """What the model kept."""
     slices: list[SliceRow] = Field(default_factory=list)

@@ -42,6 +42,22 @@ def count(number: float) -> str:
     return f"{number:,.1f}" if number < 10 and number != int(number) else f"{number:,.0f}"
 
 
+def duration(seconds: float | None) -> str:
+    """75 as `75 s`, 1312 as `22 min`, 9000 as `2.5 h`; absent as a dash."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def dollars(amount: float | None) -> str:
+    """12.5 as `12.50`; below a dollar two digits that count, as in `0.0031`; absent as a dash."""
+    if amount is None or not math.isfinite(amount):
+        return NOTHING
+    return f"{amount:,.2f}" if amount >= 1 or amount == 0 else f"{amount:.2g}"
+
+
 def loss(nats: float) -> str:
     """Three decimals; a loss that is not a number says so."""
     return f"{nats:.3f}" if math.isfinite(nats) else "not finite"

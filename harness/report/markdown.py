@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.records import Trial
 from harness.report import formats, views
 from harness.report.document import Arm, GateCondition, Report, ShownExample, SliceRow
+from harness.report.effort_table import effort_table
 from harness.report.gfm import inline, name, table
 from harness.report.text import shortened
 
@@ -216,15 +217,11 @@ def _forgetting(report: Report) -> Iterator[str]:
 
 def _effort(report: Report) -> Iterator[str]:
     yield "## Equal effort"
-    heads = ["Side", "Configurations", "Prompt tokens read", "Tokens generated", "Tokens trained on"]
-    rows = [
-        [
-            side.side,
-            *map(formats.count, (side.configurations, side.tokens_in, side.tokens_out, side.tokens_trained)),
-        ]
-        for side in report.effort
-    ]
+    found = effort_table(report)
+    rows = [[f"**{row.name}**" if row.is_side else inline(row.name), *row.cells] for row in found.rows]
+    heads = ["Choosing", *(head.capitalize() for head in found.heads)]
     yield table(heads, rows, right=1) if rows else "Not counted."
+    yield "\n".join(f"- {inline(note)}" for note in report.effort_notes)
 
 
 def _data(report: Report) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Turn per-item rows into the numbers a report shows, through pandas."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -45,9 +44,3 @@ def widest_gaps(frame: pd.DataFrame, *, metric: str, tuned: str | None, best: st
     gap = (wide[tuned] - wide[best]).abs()
     order = pd.DataFrame({"gap": -gap, "id": gap.index}).sort_values(["gap", "id"])
     return [str(name) for name in order["id"][:count]]
-
-
-def totals(summaries: list[dict[str, Any]], *, fields: tuple[str, ...]) -> dict[str, int]:
-    """Sums of counters over artifacts' summaries."""
-    frame = pd.DataFrame(summaries).reindex(columns=list(fields)).fillna(0)
-    return {name: int(frame[name].sum()) for name in fields}

@@ -11,6 +11,7 @@ from rich.text import Text
 from harness.records import Verdict
 from harness.report import formats, views
 from harness.report.document import Arm, FormRow, GateCondition, Report
+from harness.report.effort_table import effort_table, tokens_to_choose
 from harness.report.text import one_line, shortened
 
 COLOUR: dict[Verdict, str] = {"FINE_TUNE": "green", "PROMPT": "blue", "INCONCLUSIVE": "yellow"}
@@ -98,7 +99,8 @@ def _champions(report: Report) -> list[RenderableType]:
     if not champions:
         return []
     metric = shortened(report.metric, limit=20)
-    table = _table(["Champion"], [f"test {metric}", "95 % interval", "validation", "tokens in", "out"])
+    heads = [f"test {metric}", "95 % interval", "validation", "tokens in", "out", "to choose"]
+    table = _table(["Champion"], heads, gap=1)
     for arm in champions:
         table.add_row(*_arm_row(arm, report=report))
     return [table]
@@ -106,6 +108,7 @@ def _champions(report: Report) -> list[RenderableType]:
 
 def _arm_row(arm: Arm, *, report: Report) -> list[Text]:
     tested = arm.test.get(report.metric) if arm.test else None
+    chosen_with = tokens_to_choose(report, arm)
     return [
         _cell(shortened(arm.arm, limit=60), style="bold" if arm.arm == report.champion else ""),
         _cell(formats.points(tested)),
@@ -113,6 +116,7 @@ def _arm_row(arm: Arm, *, report: Report) -> list[Text]:
         _cell(formats.points(arm.validation.get(report.metric))),
         _cell(formats.count(arm.tokens_in)),
         _cell(formats.count(arm.tokens_out)),
+        _cell(formats.NOTHING if chosen_with is None else formats.count(chosen_with)),
     ]
 
 
@@ -131,11 +135,12 @@ def _search(report: Report) -> list[RenderableType]:
 def _effort(report: Report) -> list[RenderableType]:
     if not report.effort:
         return []
-    table = _table(["Effort"], ["configurations", "tokens read", "generated", "trained on"])
-    for side in report.effort:
-        counted = (side.configurations, side.tokens_in, side.tokens_out, side.tokens_trained)
-        table.add_row(side.side, *map(formats.count, counted))
-    return [table]
+    found = effort_table(report)
+    table = _table(["Effort"], found.heads, gap=2)
+    for row in found.rows:
+        if row.is_side:
+            table.add_row(_cell(row.name), *map(_cell, row.cells))
+    return [table, *(Text(one_line(note), style="dim") for note in report.effort_notes)]
 
 
 def _warnings(report: Report) -> list[RenderableType]:

@@ -12,7 +12,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class PromptSpaceSpec(Spec):
-    """What a search over prompts varies; each list is a choice."""
+    """What a search over prompts varies; each list is a choice, and for label tasks so is the family's `decoding`."""
 
     instruction: list[str] = Field(default=["plain", "engineered"], min_length=1)
     """`plain`, `engineered`, or a pattern that holds `{input}`."""
@@ -34,9 +34,9 @@ class PromptSearchSpec(Spec):
     """How Optuna looks for a better prompt, and how much that may cost."""
 
     trials: int = Field(default=12, ge=1)
-    """Different prompts to try."""
+    """Different prompts to try, besides those that the family lists; fewer where the space holds fewer."""
     budget: Literal["trials", "equal"] = "trials"
-    """`equal`: after the tuning search, go on until as many model tokens were spent as that search spent (read,
+    """`equal`: after the tuning search, go on until this family took as many model tokens as that search took (read,
     generated and trained), or every prompt of the space was tried."""
     sampler: Literal["tpe", "random"] = "tpe"
     """Optuna sampler."""

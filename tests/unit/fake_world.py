@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from harness.likeness import FINGERPRINTS, fingerprint, write_marks
 from harness.loading import Resolved
 from harness.plan import Goal, Plan, plan
 from harness.plan.setup import Benchmark, Setup, Source
+from harness.prompt_space import FIELDS, settled
 from harness.steps import Step
 from harness.store import Artifact
 from harness.uses import Opening
@@ -50,6 +52,12 @@ class FakeSampler:
             "alpha_over_rank": 2.0,
             "target_modules": "all-linear",
         }
+
+    def suggested_prompt(self, spec: Any, *, space: Any, history: Any, number: int) -> dict[str, Any] | None:
+        """The first prompt of the space that is not known."""
+        known = [trial.params for trial in history]
+        every = (settled(dict(zip(FIELDS, row, strict=True)), space=space) for row in product(*map(space.get, FIELDS)))
+        return next((params for params in every if params not in known), None)
 
     def should_stop(self, spec: Any, *, history: Any, running: Any, metric: str) -> bool:
         return running.epochs[-1].validation[metric] < self.stop_below

@@ -35,6 +35,7 @@ def fine_tune_report() -> Report:
         leaderboard=parts.leaderboard(),
         trials=parts.four_trials(),
         effort=parts.effort(),
+        effort_by_family=parts.effort_by_family(),
         forgetting=[
             Forgetting(benchmark="arc_easy", n=1188, base=0.5623, tuned=0.5606, margin=0.03),
             Forgetting(benchmark="piqa", n=919, base=0.6746, tuned=0.6768, margin=0.03),
@@ -52,7 +53,8 @@ def fine_tune_report() -> Report:
         ],
         spec=parts.spec(),
         provenance=parts.provenance(),
-        timing={"total": 1678.6, "data": 2.1, "predict": 148.6, "train": 1312.4, "forgetting": 212.0},
+        timing={"total": 1678.6, "data": 2.1, "predict": 148.6, "train": 1312.4, "forgetting": 212.0}
+        | {"effort": parts.effort_seconds()},
     )
 
 
@@ -73,6 +75,8 @@ def prompt_report() -> Report:
         "leaderboard": parts.leaderboard({"engineered": 0.4888, "zero_shot": 0.4208, "few_shot": 0.3778}),
         "warnings": [],
         "forgetting": [],
+        "effort": parts.effort(trained=1_702_144),
+        "effort_notes": ["Prompting got 35% of the tokens of tuning; “budget: equal” in a family's search evens it."],
     }
     return fine_tune_report().model_copy(update=changed)
 
@@ -120,6 +124,8 @@ def bare_report() -> Report:
         "leaderboard": [row for row in full.leaderboard if row.kind != "tuned"],
         "trials": [parts.trial(0, {"rank": 8}, [], "failed", error="loss is not finite at step 3")],
         "effort": full.effort[:1],
+        "effort_by_family": [],
+        "effort_notes": [],
         "forgetting": [],
         "examples": [],
         "warnings": [],
@@ -165,6 +171,8 @@ def hostile_report() -> Report:
         "forgetting": [found.model_copy(update={"benchmark": evil}) for found in full.forgetting],
         "slices": [row.model_copy(update={"slice": evil, "against": evil, "sentence": evil}) for row in full.slices],
         "ships": [row.model_copy(update={"sentence": evil}) for row in full.ships],
+        "effort_by_family": [row.model_copy(update={"family": evil}) for row in full.effort_by_family],
+        "effort_notes": [evil],
         "power": [evil],
         "uncertainty": [evil],
         "data": full.data.model_copy(update=held | {"duplicates": [Duplicate(first=evil, second=evil)]}),

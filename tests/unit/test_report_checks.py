@@ -5,6 +5,7 @@ import report_samples as samples
 from report_reading import Page, terminal
 
 from harness.report import formats
+from harness.report.document import Report
 from harness.report.html import render_html
 from harness.report.markdown import render_markdown
 
@@ -42,3 +43,39 @@ def test_what_the_clock_measured_is_shown_like_any_condition():
     for output in (Page(render_html(report)).text, render_markdown(report), terminal(report)):
         assert "Answers come in time" in output
         assert "91.0" in output
+
+
+def test_the_effort_of_every_family_and_both_sides_is_shown():
+    report = samples.prompt_report()
+    page, text, screen = Page(render_html(report)).text, render_markdown(report), terminal(report)
+    for row in (*report.effort, *report.effort_by_family):
+        numbers = (row.configurations, row.tokens_in, row.tokens_out, row.tokens_trained)
+        for number in map(formats.count, numbers):
+            assert number in page
+            assert number in text
+    for words in ("2 min", "22 min", "0.031", "660,710", "1,883,314"):
+        assert all(words in output for output in (page, text, screen))
+    assert all("Prompting got 35% of the tokens of tuning" in output for output in (page, text, screen))
+    assert "487,420" in screen, "a champion's row tells what its family took"
+
+
+def test_a_report_from_before_families_were_counted_is_read_and_shown():
+    old = samples.fine_tune_report().model_dump(mode="json")
+    for name in ("effort_by_family", "effort_notes"):
+        del old[name]
+    del old["timing"]["effort"]
+    for row in old["effort"]:
+        del row["family"], row["dollars"]
+    report = Report.model_validate(old)
+    for output in (Page(render_html(report)).text, render_markdown(report), terminal(report)):
+        assert "612,480" in output
+        assert "702,144" in output
+        assert "dollars" not in output.casefold()
+
+
+def test_how_every_champion_takes_its_answer_is_shown():
+    arm = parts.arm("few_shot/four", "4 shots, likeliest label, “Is it?”", 0.5, **parts.tested(0.5, 80, 1))
+    report = samples.fine_tune_report()
+    report = report.model_copy(update={"leaderboard": [arm, *report.leaderboard]})
+    for output in (Page(render_html(report)).text, render_markdown(report)):
+        assert "4 shots, likeliest label" in output

@@ -9,7 +9,9 @@ import pytest
 from harness.cli.main import status
 from harness.loading import load_experiment
 from harness.plan.arms import prompt_arms
+from harness.plan.prompt_search import prompt_space
 from harness.prepare import benchmarks
+from harness.prompt_space import space_size
 from harness.prompts import placeholders
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +46,15 @@ def test_every_shipped_prompt_asks_for_the_input_and_leaves_no_gap(name: str) ->
     allowed = prompts["engineered/allowed_answers"].template
     assert ("spelled as here: yes, no." in allowed) == bool(labels)
     assert ("Choose one of these" in allowed) == bool(labels)
+
+
+def test_the_family_that_searches_suits_every_task(name: str) -> None:
+    path = ROOT / "experiments" / f"{name}.yaml"
+    (family,) = load_experiment(path, overrides=["baselines=[optimised]"]).families
+    space = prompt_space(family, resolved=load_experiment(path), labels=["yes", "no"], train=120)
+    assert family.search is not None
+    assert len(space["instruction"]) == 5
+    assert space_size(space) > 10 * family.search.trials
 
 
 @needs_samples

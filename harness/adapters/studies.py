@@ -1,0 +1,34 @@
+"""Turn the trials of a search into an Optuna study, in memory or in a journal file that optuna-dashboard opens."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def study_of(
+    trials: Iterable[Any], *, sampler: Any, pruner: Any = None, storage: Any = None, name: str | None = None
+) -> Any:
+    """A study that maximises and holds `trials`, which are finished ones."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner, storage=storage, study_name=name)
+    study.add_trials(list(trials))
+    return study
+
+
+@contextmanager
+def journal(path: Path) -> Iterator[Any]:
+    """An empty storage to fill; it then takes the place of the journal file, which is never half there."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh, lock = path.with_suffix(".new"), path.with_suffix(".new.lock")
+    for stale in (fresh, lock):
+        stale.unlink(missing_ok=True)
+    yield JournalStorage(JournalFileBackend(str(fresh)))
+    os.replace(fresh, path)
+    lock.unlink(missing_ok=True)
