@@ -1,43 +1,35 @@
-"""Print one line a benchmark: `NAME ratio=… target=… ok|short`. Run with nothing else going on: `make bench`."""
+"""Print one line a benchmark: `NAME ratio=… target=… ok|short`. Run with nothing else going on: `make bench`.
 
-import statistics
+`python tests/benchmarks engine` runs one group only: judging, engine or wrong_verdicts.
+"""
+
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import engine
 import judging
-import prompting
 import wrong_verdicts
+from timing import print_ratio
 
-REPEATS = 3
-BENCHMARKS = [*judging.BENCHMARKS, *prompting.BENCHMARKS]
-
-
-def median_seconds(work: Callable[[], object]) -> float:
-    """Median wall-clock of `work` over the repeats."""
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+Lines = Iterator[tuple[str, float, float]]
+"""Name, ratio and the target it must reach."""
+GROUPS: dict[str, Callable[[], Lines]] = {
+    "judging": judging.ratios,
+    "engine": engine.ratios,
+    "wrong_verdicts": wrong_verdicts.ratios,
+}
 
 
-def print_ratio(name: str, *, ratio: float, target: float) -> None:
-    """The line of one benchmark."""
-    print(f"{name} ratio={ratio:.2f} target={target} {'ok' if ratio >= target else 'short'}", flush=True)
+def main(wanted: list[str]) -> None:
+    """The reference's median to ours, both from this run; of wrong verdicts, alpha to the share measured."""
+    if unknown := set(wanted) - GROUPS.keys():
+        sys.exit(f"no group {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
+    for name in wanted or GROUPS:
+        for line, ratio, target in GROUPS[name]():
+            print_ratio(line, ratio=ratio, target=target)
 
 
-def main() -> None:
-    """Ratio of the reference's median to ours, both from this run; then alpha to the wrong verdicts measured."""
-    for name, reference, ours, target in BENCHMARKS:
-        wanted = median_seconds(reference) if callable(reference) else reference
-        print_ratio(name, ratio=wanted / median_seconds(ours), target=target)
-    for name, ratio, target in wrong_verdicts.ratios():
-        print_ratio(name, ratio=ratio, target=target)
-
-
-main()
+main(sys.argv[1:])

@@ -10,7 +10,6 @@ from test_plan import by_rank
 from workspace import make_workspace, swap, write
 
 from harness.loading import load_experiment
-from harness.plan.answering import dollars
 from harness.report.document import Effort
 from harness.report.effort import Efforts, efforts
 from harness.specs import ApiSpec
@@ -92,7 +91,7 @@ def test_only_models_behind_an_api_cost_dollars(spec: Path) -> None:
     assert {row.family: row.dollars for row in found.families if row.dollars is not None} == {"zero_shot": 0.00014}
     assert [row.dollars for row in found.sides] == [0.00014, None]
     spec_of_api = ApiSpec(url="http://localhost:1/v1", model="m", usd_per_million_in=2.0, usd_per_million_out=10.0)
-    assert dollars(spec_of_api, 1_000_000, 100_000) == 3.0
+    assert spec_of_api.dollars(tokens_in=1_000_000, tokens_out=100_000) == 3.0
 
 
 def test_what_an_optimiser_tried_and_read_counts_for_the_arm_it_wrote(spec: Path) -> None:
