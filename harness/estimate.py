@@ -22,6 +22,8 @@ TOKENS_PER_SECOND = 1_000.0
 GENERATED, TRAINED = 6.0, 4.0
 SINGLE = 4.0
 """What a request costs alone, against one in a batch."""
+PASSAGE_CHARACTERS = 600.0
+"""A passage, where its corpus was not read."""
 BENCHMARK_ITEMS, BENCHMARK_TOKENS = 750, 80
 RUNTIME_BYTES = 1.2e9
 """Interpreter and libraries."""
@@ -51,6 +53,7 @@ class Sizes:
     test: int
     input_characters: float
     reference_characters: float
+    passage_characters: float = PASSAGE_CHARACTERS
 
 
 def planned_sizes(current: Plan) -> Sizes:
@@ -68,7 +71,8 @@ def expected_work(resolved: Resolved, *, sizes: Sizes, weight_bytes: int) -> lis
     speed = TOKENS_PER_SECOND * REFERENCE_BYTES / max(weight_bytes, 1)
     answer = GENERATED * min(task.max_new_tokens, 1.5 * sizes.reference_characters / CHARACTERS_PER_TOKEN)
     question = _tokens(sizes.input_characters + len(task.instruction)) + TEMPLATE_TOKENS
-    asked = [question + arm.prompt.shots * question + answer for arm in arms if arm.prompt]
+    passage = _tokens(sizes.passage_characters)
+    asked = [(1 + arm.prompt.shots) * (question + arm.prompt.passages * passage) + answer for arm in arms if arm.prompt]
     epochs = sum(experiment.search.space.epochs) / len(experiment.search.space.epochs)
     rounds = max(1, round(experiment.search.trials * epochs))
     reference = _tokens(sizes.reference_characters)

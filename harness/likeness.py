@@ -27,7 +27,7 @@ def normalised(text: str) -> str:
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     parts = _BETWEEN_DIGITS.split(folded)
-    bare = ["".join(filter(_counts, part)) for part in parts[::2]]
+    bare = [part.translate(_KEPT) for part in parts[::2]]
     gaps = ["".join(gap.split()) or " " for gap in parts[1::2]]
     return "".join(piece for pair in zip(bare, [*gaps, ""], strict=True) for piece in pair) or text.strip()
 
@@ -69,7 +69,12 @@ def marks_of(items: Iterable[Any]) -> tuple[Marks, ...]:
     return tuple(tuple(map(str, item)) if isinstance(item, list | tuple) else (str(item),) for item in items)
 
 
-@cache
-def _counts(character: str) -> bool:
-    """Letter, mark, number or symbol."""
-    return unicodedata.category(character)[0] in "LMNS"
+class _Kept(dict[int, int | None]):
+    """A table for `str.translate` that keeps letters, marks, numbers and symbols; filled as characters turn up."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = code if unicodedata.category(chr(code))[0] in "LMNS" else None
+        return self[code]
+
+
+_KEPT = _Kept()

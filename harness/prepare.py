@@ -12,15 +12,17 @@ from harness.adapters import study
 from harness.adapters.forgetting import is_known_task
 from harness.adapters.generator import checked_engine
 from harness.adapters.models import ModelReference, resolved_model
-from harness.adapters.tables import newest_revision, source_files
+from harness.adapters.tables import corpus_files, newest_revision, source_files
 from harness.canonical import file_digest
 from harness.errors import UserError
 from harness.ledger import Ledger
 from harness.loading import Resolved, source_path
+from harness.loading.corpus import corpus_path
 from harness.loading.experiments import own_benchmarks
 from harness.loading.words import nearest, shown
 from harness.pins import Pins
 from harness.plan.setup import Benchmark, Setup, Source
+from harness.previous import previous_versions
 from harness.store import Store
 from harness.uses import Use
 from harness.witnesses import mirror_uses, report_uses, store_uses
@@ -31,13 +33,16 @@ STATE = ".harness"
 
 def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
     """Everything planning needs; may convert the sample model or ask the hub for a commit."""
+    model = _model(resolved, say=say)
     return Setup(
         resolved=resolved,
         source=data_source(resolved),
         benchmarks=benchmarks(resolved),
-        model=_model(resolved, say=say),
+        model=model,
         sampler=study,
         ledger=sound_ledger(resolved.root),
+        families=previous_versions(resolved, store=Store(resolved.root / STATE / "store"), model=model),
+        corpus=corpus_source(resolved),
     )
 
 
@@ -94,6 +99,14 @@ def data_source(resolved: Resolved) -> Source:
         return Source({"hub": name, "config": spec.config, "revision": revision}, None)
     files = source_files(path)
     return Source({name: [file_digest(file) for file in parts] for name, parts in files.items()}, str(path))
+
+
+def corpus_source(resolved: Resolved) -> Source | None:
+    """The corpus's bytes, a hash per file in the order in which they are read; None where the task has none."""
+    if resolved.task.corpus is None:
+        return None
+    path = corpus_path(resolved.task.corpus.source, root=resolved.root)
+    return Source({"files": [file_digest(file) for file in corpus_files(path)]}, str(path))
 
 
 def _pins(resolved: Resolved) -> Pins:

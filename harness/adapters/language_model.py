@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.adapters.worn_adapter import worn
+from harness.errors import UserError
+
 PLAIN_TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}"
     "{{ eos_token if message['role'] == 'assistant' else '' }}\n{% endfor %}"
@@ -73,9 +76,11 @@ def wear(model: LanguageModel, *, adapter: Path | None) -> None:
         return
     strip(model)
     if adapter is not None:
-        from peft import PeftModel
-
-        model.active = PeftModel.from_pretrained(model.base, str(adapter))
+        try:
+            model.active = worn(model.base, folder=adapter)
+        except UserError:
+            _LOADED.clear()  # Half put on, it has changed the base; the next step loads a plain one.
+            raise
         model.adapter = adapter
     model.active.eval()
 

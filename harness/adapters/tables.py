@@ -42,6 +42,23 @@ def source_files(path: Path) -> dict[str, list[Path]]:
     )
 
 
+def corpus_files(path: Path) -> list[Path]:
+    """The data files of a corpus in the order of their names: one file, or all that lie in a folder."""
+    if path.is_file():
+        _builder(path)
+        return [path]
+    found = [file for file in sorted(path.iterdir()) if file.is_file() and file.suffix in BUILDERS]
+    if not found:
+        fix = "put JSONL, CSV or Parquet into it, or name one such file"
+        raise UserError("the folder holds no data file", where=str(path), fix=fix)
+    return found
+
+
+def corpus_rows(path: Path) -> list[dict[str, Any]]:
+    """Every row of a corpus, in the order of its files."""
+    return [row for file in corpus_files(path) for row in _file_rows(file)]
+
+
 def _builder(path: Path) -> str:
     if path.suffix not in BUILDERS:
         raise UserError(

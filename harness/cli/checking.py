@@ -1,6 +1,7 @@
 """The command `check`: all that can be known before the first forward pass."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -14,9 +15,12 @@ from harness.estimate import Sizes, expected_work, peak_bytes
 from harness.loading import Resolved, load_experiment
 from harness.plan.power import assumed
 from harness.plan.state import HeldOut
-from harness.prepare import benchmarks, checked_engines, data_source
+from harness.prepare import STATE, benchmarks, checked_engines, corpus_source, data_source
+from harness.previous import previous_versions
 from harness.report.text import one_line
 from harness.stages.audit import Audit, audited
+from harness.stages.passages import corpus_passages
+from harness.store import Store
 
 INDENT = 9 * " "
 
@@ -32,9 +36,12 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         labels = resolved.task.labels if resolved.task.kind == "label" else None
         columns = [gate.column for gate in resolved.experiment.gates.slices]
         audit = audited(resolved.task.data, path=data_source(resolved).path, labels=labels, slices=columns)
+        previous_versions(resolved, store=Store(resolved.root / STATE / "store"))
+        passages = _passages(resolved)
     judged = audit.sizes["test"] - audit.leaked
     power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches, slices=audit.slices)
-    found = {**_estimates(resolved, audit, model), "power": [row.model_dump(mode="json") for row in power]}
+    estimates = _estimates(resolved, audit, model, passages=passages)
+    found = {**estimates, "passages": len(passages), "power": [row.model_dump(mode="json") for row in power]}
     if json:
         print_json({"experiment": resolved.name, "data": audit.model_dump(), **found})
     else:
@@ -42,9 +49,18 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     return 0
 
 
-def _estimates(resolved: Resolved, audit: Audit, model: ModelSummary) -> dict[str, Any]:
+def _passages(resolved: Resolved) -> list[str]:
+    """The corpus, where a variant shows passages of it."""
+    source, spec = corpus_source(resolved), resolved.task.corpus
+    shown = any(variant.passages for family in resolved.families for variant in family.variants)
+    return corpus_passages(str(source.path), text=spec.text) if shown and source and spec else []
+
+
+def _estimates(resolved: Resolved, audit: Audit, model: ModelSummary, *, passages: list[str]) -> dict[str, Any]:
     train, validation, test = (audit.sizes[name] for name in ("train", "validation", "test"))
     sizes = Sizes(train, validation, test, audit.input_characters, audit.reference_characters)
+    if passages:
+        sizes = replace(sizes, passage_characters=sum(map(len, passages)) / len(passages))
     work = expected_work(resolved, sizes=sizes, weight_bytes=model.weight_bytes)
     return {
         "model": {"name": model.name, "weight_bytes": model.weight_bytes, "remark": model.remark},
@@ -59,6 +75,8 @@ def _show(resolved: Resolved, audit: Audit, model: ModelSummary, found: dict[str
     remark = f", {model.remark}" if model.remark else ""
     out.print(f"model    {model.name} ({model.weight_bytes / 1e9:.2f} GB{remark})", markup=False)
     out.print(f"data     {', '.join(f'{name} {size}' for name, size in audit.sizes.items())}", markup=False)
+    if found["passages"]:
+        out.print(f"corpus   {found['passages']:,} passages", markup=False)
     for line in audit.remarks:
         _indented(line)
     out.print("power    what each gate can prove, before anything is measured:", markup=False)

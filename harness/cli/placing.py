@@ -7,7 +7,14 @@ from harness.errors import SpecErrors, UserError
 from harness.loading import Resolved
 from harness.loading.words import KeyPath
 
-SECTIONS = {"data": "task", "metrics": "task", "baselines": "experiment", "gates": "experiment", "model": "experiment"}
+SECTIONS = {
+    "data": "task",
+    "corpus": "task",
+    "metrics": "task",
+    "baselines": "experiment",
+    "gates": "experiment",
+    "model": "experiment",
+}
 """First word of a field's path, and the file it is written in."""
 
 

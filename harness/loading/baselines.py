@@ -1,23 +1,46 @@
 """Turn the names of prompt families into checked families."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.loading.corpus import passage_problems
 from harness.loading.optimisers import dspy_problems
 from harness.loading.places import Places, Problem
 from harness.loading.positions import read_document
+from harness.loading.previous import previous_problems
 from harness.loading.prompt_search import search_problems
-from harness.loading.tasks import placeholder_problems
+from harness.loading.tasks import IN_PATTERNS, placeholder_problems
 from harness.loading.validate import validated
 from harness.loading.words import did_you_mean, shown
-from harness.specs import BaselineSpec
+from harness.specs import BaselineSpec, TaskSpec
 
 FOLDER = "baselines"
 FIRST_RANK = 3
 
 
-def loaded_families(names: Sequence[str], *, root: Path, places: Places) -> tuple[list[BaselineSpec], list[Problem]]:
+@dataclass(frozen=True)
+class Around:
+    """What a family has to fit, besides its own file."""
+
+    root: Path
+    """The workspace."""
+    experiment: str
+    """The experiment's name."""
+    task: TaskSpec | None
+    """Its task; None where that does not load."""
+    task_file: Path
+
+    def problems(self, family: BaselineSpec, *, places: Places) -> Iterator[Problem]:
+        """Every mistake in a family that its own file does not show."""
+        yield from passage_problems(family, task=self.task, task_file=self.task_file, places=places)
+        yield from previous_problems(family, root=self.root, experiment=self.experiment, places=places)
+
+
+def loaded_families(
+    names: Sequence[str], *, root: Path, places: Places, around: Around
+) -> tuple[list[BaselineSpec], list[Problem]]:
     """Every family that loads, and every mistake in the others; `places` are the experiment's."""
     families: list[BaselineSpec] = []
     problems: list[Problem] = []
@@ -30,20 +53,22 @@ def loaded_families(names: Sequence[str], *, root: Path, places: Places) -> tupl
             fix = did_you_mean(name, known, kind="families")
             problems.append(places.problem((FOLDER, i), f"unknown baseline family {shown(name)}", fix=fix))
         else:
-            family, found = _family(root / FOLDER / f"{name}.yaml", rank=FIRST_RANK + i)
+            family, found = _family(root / FOLDER / f"{name}.yaml", rank=FIRST_RANK + i, around=around)
             families += [family] if family else []
             problems += found
     return families, problems
 
 
-def _family(file: Path, *, rank: int) -> tuple[BaselineSpec | None, list[Problem]]:
+def _family(file: Path, *, rank: int, around: Around) -> tuple[BaselineSpec | None, list[Problem]]:
     try:
         document = read_document(file)
     except UserError as error:
         return None, [Problem((rank, 0, 0), error)]
     places = Places(document, rank=rank)
     family, problems = validated(BaselineSpec, document.data, places=places)
-    return family, problems + (list(_problems(family, file.stem, places)) if family else [])
+    if family is not None:
+        problems = [*problems, *_problems(family, file.stem, places), *around.problems(family, places=places)]
+    return family, problems
 
 
 def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Problem]:
@@ -65,4 +90,5 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
             what = f"variants.{i}.rule is missing; the trivial family answers without a model"
             yield places.problem(("variants", i, "rule"), what, fix="rule: majority, or rule: copy")
         if variant.pattern is not None:
-            yield from placeholder_problems(variant.pattern, ("variants", i, "pattern"), places=places)
+            where = ("variants", i, "pattern")
+            yield from placeholder_problems(variant.pattern, where, places=places, known=IN_PATTERNS)

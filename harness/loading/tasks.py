@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.loading.corpus import corpus_problems
 from harness.loading.places import Places, Problem
 from harness.loading.sources import local_path, source_path
 from harness.loading.textfile import position, text_of, typed_path
@@ -15,6 +16,8 @@ from harness.metrics import METRICS
 from harness.specs import TaskSpec
 
 PLACEHOLDERS = ("input", "instruction", "labels")
+IN_PATTERNS = (*PLACEHOLDERS, "passages")
+"""Only a variant has passages, so only its own pattern may say where they stand."""
 CODE_FILE = "metrics.py"
 _CUSTOM = re.compile(rf"{re.escape(CODE_FILE)}:([A-Za-z_]\w*)")
 _EVALUATE = re.compile(r"evaluate:[\w./-]+")
@@ -36,6 +39,7 @@ class TaskFiles:
             what = f"name is {shown(self.spec.name)}; needs {shown(self.folder.name)}, the folder's name"
             yield self.places.problem(("name",), what, fix=f"name: {self.folder.name}")
         yield from self._data_problems()
+        yield from corpus_problems(self.spec, root=self.root, places=self.places)
         yield from self._metric_problems()
         yield from placeholder_problems(self.spec.template, ("template",), places=self.places)
         yield from self._prompt_problems()
@@ -108,11 +112,13 @@ class TaskFiles:
         return Problem((self.places.rank + 1, line, column), UserError(what, where=where, fix=fix))
 
 
-def placeholder_problems(text: str, path: KeyPath, *, places: Places) -> Iterator[Problem]:
+def placeholder_problems(
+    text: str, path: KeyPath, *, places: Places, known: Sequence[str] = PLACEHOLDERS
+) -> Iterator[Problem]:
     """Braces that nothing fills in."""
-    for name in dict.fromkeys(match[1] for match in _unknown(text)):
+    for name in dict.fromkeys(match[1] for match in _unknown(text, known=known)):
         what = f"{dotted(path)} has an unknown placeholder {{{name}}}"
-        yield places.problem(path, what, fix=_placeholder_fix(name))
+        yield places.problem(path, what, fix=_placeholder_fix(name, known=known))
 
 
 def is_metric(name: str) -> bool:
@@ -138,12 +144,12 @@ def _functions(file: Path) -> list[str]:
     return [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
 
 
-def _unknown(text: str) -> Iterator[re.Match[str]]:
-    return (match for match in re.finditer(r"\{([A-Za-z_]\w*)\}", text) if match[1] not in PLACEHOLDERS)
+def _unknown(text: str, *, known: Sequence[str] = PLACEHOLDERS) -> Iterator[re.Match[str]]:
+    return (match for match in re.finditer(r"\{([A-Za-z_]\w*)\}", text) if match[1] not in known)
 
 
-def _placeholder_fix(name: str) -> str:
-    return did_you_mean(name, [f"{{{known}}}" for known in PLACEHOLDERS], kind="placeholders")
+def _placeholder_fix(name: str, *, known: Sequence[str] = PLACEHOLDERS) -> str:
+    return did_you_mean(name, [f"{{{other}}}" for other in known], kind="placeholders")
 
 
 def _reason(error: UserError) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SpecErrors, UserError
-from harness.loading.baselines import loaded_families
+from harness.loading.baselines import Around, loaded_families
 from harness.loading.experiments import benchmark_files, experiment_problems
 from harness.loading.overrides import with_overrides
 from harness.loading.places import Places, Problem
@@ -68,7 +68,9 @@ def load_experiment(path: Path, *, overrides: Sequence[str] = ()) -> Resolved:
     wrong = {problem.path[0] for problem in mistakes if problem.path} | ({"task"} - data.keys())
     experiment = exact or _sound_part(data, wrong)
     task, task_problems = _task(experiment.task, experiment.data, root=root, places=places)
-    families, family_problems = loaded_families(experiment.baselines, root=root, places=places)
+    task_file = root / "tasks" / experiment.task / "task.yaml"
+    around = Around(root, file.stem, task.spec if task else None, task_file)
+    families, family_problems = loaded_families(experiment.baselines, root=root, places=places, around=around)
     further = experiment_problems(experiment, task.spec if task else None, root=root, places=places)
     follow_ups = [*task_problems, *family_problems, *further]
     problems = [*malformed, *mistakes, *(item for item in follow_ups if not _blamed(item, wrong))]

@@ -49,9 +49,16 @@ def _asked(setup: Setup, prompt: PromptConfig, *, split: str) -> tuple[dict[str,
         "split": split,
         "max_new_tokens": task.max_new_tokens,
     }
-    if prompt.passages == 0 or setup.corpus is None or task.corpus is None:
-        return inputs, {}
-    return inputs | {"corpus": {**setup.corpus.identity, "text": task.corpus.text}}, {"corpus": setup.corpus.path}
+    corpus, where = corpus_inputs(setup) if prompt.passages else ({}, {})
+    return inputs | corpus, where
+
+
+def corpus_inputs(setup: Setup) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The corpus by its bytes, and where it lies; nothing where the task has none."""
+    spec = setup.resolved.task.corpus
+    if setup.corpus is None or spec is None:
+        return {}, {}
+    return {"corpus": {**setup.corpus.identity, "text": spec.text}}, {"corpus": setup.corpus.path}
 
 
 def _by_base(setup: Setup, *, quantization: str | None) -> tuple[dict[str, Any], dict[str, Any]]:

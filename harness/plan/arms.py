@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.loading import Resolved
-from harness.prompts import PromptConfig, filled
+from harness.prompts import PromptConfig, filled, placeholders
 from harness.specs import BaselineSpec, TaskSpec, VariantSpec
 from harness.specs.baseline import Decoding
 
 BY_LIKELIHOOD = "_by_likelihood"
 """Ends the name of an arm that takes the likeliest label."""
 SHOWN = 90
+PASSAGES_ABOVE = "Passages that may help:\n\n{passages}\n\n"
+"""Before a message that has no place of its own for its passages."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def prompt_of(variant: VariantSpec, *, resolved: Resolved, labels: list[str]) ->
         template = filled(resolved.engineered_prompt.strip(), known)
     elif variant.pattern is not None:
         template = filled(_fitting(variant.pattern, labels=labels), known)
+    if variant.passages and "passages" not in placeholders(template):
+        template = PASSAGES_ABOVE + template
     kept = ("system", "shots", "choose", "seed", "order", "layout", "passages")
     return PromptConfig(template=template, **{name: getattr(variant, name) for name in kept})
 

@@ -7,11 +7,12 @@ from typing import Any
 from harness.canonical import digest
 from harness.loading import Resolved
 from harness.metrics import metric_info
-from harness.plan.answering import prompt_step, quantization, tuned_answer_step
+from harness.plan.answering import corpus_inputs, prompt_step, quantization, tuned_answer_step
 from harness.plan.arms import PromptArm, written_text
 from harness.plan.setup import Setup
 from harness.prompts import PromptConfig
 from harness.specs import MetricGate
+from harness.stages.data import SEEN
 from harness.steps import Step
 from harness.store import Artifact
 from harness.uses import Opening
@@ -25,13 +26,20 @@ def data_step(setup: Setup) -> Step:
 
 
 def testset_step(setup: Setup, *, data: str, prompts: Iterable[PromptConfig]) -> Step:
-    """The test items, apart from all that selects; those that stand in a champion's prompt are copies like others."""
-    written = sorted({written_text(prompt) for prompt in prompts})
+    """The test items, apart from all that selects; those that a champion has seen in some way are copies like others.
+
+    It looks for them in the champions' `prompts`, in the corpus where one of these shows passages, and in what
+    earlier versions were trained on.
+    """
+    asked = list(prompts)
+    corpus, where = corpus_inputs(setup) if any(prompt.passages for prompt in asked) else ({}, {})
+    written = sorted({written_text(prompt) for prompt in asked})
+    seen = {f"{SEEN}{name}": files.seen for name, files in setup.families.items() if files.seen}
     return Step(
         "testset",
-        {**_data_inputs(setup), "slices": _slice_columns(setup), "prompts": written},
-        needs={"data": data},
-        local={"path": setup.source.path},
+        {**_data_inputs(setup), "slices": _slice_columns(setup), "prompts": written, **corpus},
+        needs={**{role: key for role, key in seen.items() if key != data}, "data": data},
+        local={"path": setup.source.path, **where},
         title="seal test set",
     )
 

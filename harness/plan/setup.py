@@ -62,6 +62,8 @@ class FamilyFiles:
     """An earlier version's adapter."""
     quantization: str | None = None
     """How the base is held under that adapter."""
+    seen: str | None = None
+    """Key of the data that it was trained and selected on; None where that is unknown."""
     embeddings: Source | None = None
     """The model that finds similar examples."""
 

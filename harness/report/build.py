@@ -5,7 +5,9 @@ from typing import Any
 from harness.jsonl import read_lines, read_rows
 from harness.metrics import metric_info
 from harness.plan import Plan, ScoredArm, family_champions
-from harness.plan.certify import opening_in
+from harness.plan.certify import WEIGHTS, best_adapter, opening_in
+from harness.plan.desk import Desk
+from harness.plan.search import champion
 from harness.plan.setup import Setup
 from harness.records import Example, Prediction, Trial, Verdict
 from harness.report import checked, tables
@@ -221,10 +223,20 @@ def _provenance(setup: Setup, finished: Plan, *, store: Store) -> dict[str, Any]
     opening = opening_in(finished)
     return {
         **newest.provenance,
+        **_winner(finished, setup=setup, store=store),
         "ledger": setup.ledger.entry(opening) if opening else {},
         "peak_bytes": max(int(artifact.provenance.get("peak_bytes", 0)) for artifact in artifacts),
         "artifacts": {step.key: step.title for step in finished.wanted},
     }
+
+
+def _winner(finished: Plan, *, setup: Setup, store: Store) -> dict[str, Any]:
+    """The tuned champion's training artifact and the hash of its weights, by which a later experiment finds it."""
+    best = champion(finished.trials)
+    if best is None or finished.data is None:
+        return {}
+    adapter = best_adapter(setup, Desk(store.find), trial=best, data=finished.data, labels=finished.labels)
+    return {"winner": {"key": adapter.key, "weights": adapter.files[WEIGHTS]}}
 
 
 def _timing(finished: Plan, *, store: Store) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
         *_judged_warnings(judged),
         *_slice_warnings(finished, judged=judged),
         *_data_warnings(finished),
+        *_previous_warnings(setup),
         *_answer_warnings(finished),
         *_trial_warnings(finished),
         *_length_warnings(finished, store=store),
@@ -75,8 +76,8 @@ def _judged_warnings(judged: dict[str, Any] | None) -> list[str]:
         count = leaked["removed"]
         with_them = "the same" if leaked["verdict"] == judged["verdict"] else leaked["verdict"]
         found.append(
-            f"{count} test items are copies of training or validation inputs, or stand in a prompt, and were left out; "
-            f"the verdict with them is {with_them}."
+            f"{count} test items are copies of training or validation inputs, or stand in a prompt or passage, "
+            f"and were left out; the verdict with them is {with_them}."
         )
     return found
 
@@ -109,6 +110,15 @@ def _data_warnings(finished: Plan) -> list[str]:
     if count := finished.data.summary["dropped"]:
         found.append(f"{count} rows were left out: no input or answer, or a source shared with the test split.")
     return found
+
+
+def _previous_warnings(setup: Setup) -> list[str]:
+    """Earlier versions that may have been trained on test items, which nobody can look up."""
+    unknown = [name for name, files in setup.families.items() if files.adapter is not None and files.seen is None]
+    return [
+        f"{name}: what this earlier version was trained on is not known; test items among it would flatter it."
+        for name in unknown
+    ]
 
 
 def _answer_warnings(finished: Plan) -> list[str]:

@@ -34,7 +34,9 @@ class VariantSpec(Spec):
     layout: Layout = "turns"
     """`turns`: each shot is a question and an answer of the conversation; `text`: all stand in one message."""
     passages: int = Field(default=0, ge=0)
-    """Passages of the task's corpus that are most similar to the item, for `{passages}` in the pattern."""
+    """Passages of the task's corpus that are most similar to the item's input by BM25, the most similar first and
+    numbered `[1] …`. They stand where the pattern has `{passages}`, otherwise above the message, under the words
+    “Passages that may help:”. Worked examples are shown with their own passages."""
     prompt: Literal["plain", "engineered"] = "plain"
     """`plain`: the task's instruction; `engineered`: the task's hand-written prompt."""
     pattern: str | None = None
@@ -63,7 +65,8 @@ class BaselineSpec(Spec):
     api: ApiSpec | None = None
     """Another model answers, by an OpenAI-compatible API; null asks the experiment's base model."""
     previous: str | None = None
-    """An earlier version answers: the folder of a PEFT adapter, or `experiment:NAME` for the winner of that run."""
+    """An earlier version answers: the folder of a PEFT adapter, or `experiment:NAME` for the winner of that run. A
+    plain LoRA of the experiment's base model; test items that a named run was trained or chosen on are not judged."""
     embedding_model: str | None = None
     """Local folder, `package:NAME/path` or hub id of a sentence-transformers model, for `choose: embedding`."""
 

@@ -47,7 +47,8 @@ class CorpusSpec(Spec):
     """Texts from which passages are retrieved into a prompt."""
 
     source: str
-    """A file or folder (JSONL, CSV, Parquet), or `package:NAME/path/inside/it`; one row a passage."""
+    """A file, or a folder whose files are all read (JSONL, CSV, Parquet), or `package:NAME/path/inside/it`; one row a
+    passage."""
     text: str = "{text}"
     """Template of a passage; column names in braces."""
 

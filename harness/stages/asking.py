@@ -3,12 +3,25 @@
 from harness.prompts import Message, PromptConfig, chosen_shots, messages, ordered
 from harness.records import Example
 from harness.stages import Job
+from harness.stages.passages import passages_beside
 
 
 def conversations(job: Job, *, config: PromptConfig, items: list[Example], train: list[Example]) -> list[list[Message]]:
     """One conversation an item, in their order."""
-    shots = _shots(config, train=train, by_label=job.inputs["kind"] == "label")
-    return [messages(config, text=item.input, shots=ordered(shots, order=config.order)) for item in items]
+    chosen = _shots(config, train=train, by_label=job.inputs["kind"] == "label")
+    shown = [ordered(chosen, order=config.order) for _ in items]
+    texts = [item.input for item in items] + [shot.input for shots in shown for shot in shots]
+    beside = passages_beside(job, config=config, texts=texts)
+    return [
+        messages(
+            config,
+            text=item.input,
+            shots=shots,
+            passages=beside[item.input],
+            shot_passages=[beside[shot.input] for shot in shots],
+        )
+        for item, shots in zip(items, shown, strict=True)
+    ]
 
 
 def _shots(config: PromptConfig, *, train: list[Example], by_label: bool) -> list[Example]:

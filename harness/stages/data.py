@@ -1,7 +1,8 @@
 """Turn a data source into splits: what may select (train, validation) and what certifies (test), apart."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.adapters.tables import source_rows
@@ -13,16 +14,18 @@ from harness.records import Example, Split
 from harness.specs import DataSpec
 from harness.stages import Job
 from harness.stages.marks import marks
+from harness.stages.passages import corpus_passages
+from harness.stages.quoting import quoted
 from harness.stages.rows import Rows
 from harness.stages.splitting import split_examples
 
 SHOWN = 100
-QUOTED = 20
-"""Characters, case, space and punctuation aside, from which on a test item in a prompt is no coincidence."""
 MOST_SLICES = 30
 """Values of one column: with more, each slice is too small and each is one more chance to err."""
 SliceSize = dict[str, int]
 """`items`, and the `sources` they come from."""
+SEEN = "seen:"
+"""Before a family's name: the role of the data that its earlier version was trained and selected on."""
 SELECTING: tuple[Split, ...] = ("train", "validation")
 
 
@@ -54,17 +57,26 @@ def write_slices(job: Job) -> dict[str, Any]:
 
 
 def write_testset(job: Job) -> dict[str, Any]:
-    """test.jsonl; leaked.jsonl, the items that training or selection has seen; exact copies between any two splits."""
+    """test.jsonl; leaked.jsonl, the items that a champion has seen; exact copies between any two splits.
+
+    A champion has seen what trained or selected it, what stands in its prompt or in the corpus it retrieves from,
+    and, where it is an earlier version, what that was trained and selected on.
+    """
     spec, rows = _spec_and_rows(job)
     test = _split(job, spec=spec, rows=rows)[0]["test"]
     write_lines(job.out / "test.jsonl", test)
     write_marks(job.out, marks([(item.id, item.input) for item in test], rows=rows, template=spec.input))
-    selection: dict[str, list[Example]] = {
-        name: read_lines(job.needs["data"] / f"{name}.jsonl", model=Example) for name in SELECTING
-    }
-    leaked = leaked_items(test, seen=selection, prompts=job.inputs.get("prompts", []))
+    selection = _selection(job.needs["data"])
+    corpus = job.inputs.get("corpus")
+    leaked = leaked_items(
+        test,
+        seen=selection,
+        prompts=job.inputs.get("prompts", []),
+        passages=corpus_passages(job.local["corpus"], text=corpus["text"]) if corpus else (),
+        earlier=_earlier(job),
+    )
     if len(leaked) == len(test):
-        what = f"all {len(test)} test items are copies of training or validation rows, or stand in a prompt"
+        what = f"all {len(test)} test items are copies of training or validation rows, or stand in a prompt or passage"
         raise UserError(what, where="data.source", fix="give test items that are in no other split")
     write_lines(job.out / "leaked.jsonl", leaked)
     duplicates = exact_duplicates({**selection, "test": test})
@@ -79,22 +91,50 @@ def write_testset(job: Job) -> dict[str, Any]:
 
 
 def leaked_items(
-    test: list[Example], *, seen: Mapping[Any, list[Example]], prompts: Sequence[str] = ()
+    test: list[Example],
+    *,
+    seen: Mapping[Any, list[Example]],
+    prompts: Sequence[str] = (),
+    passages: Sequence[str] = (),
+    earlier: Mapping[str, list[Example]] | None = None,
 ) -> list[dict[str, str]]:
-    """Test items whose input, but for case, space and punctuation, is that of an item of `seen` or stands in a prompt.
+    """Test items whose input, but for case, space and punctuation, is that of an item of `seen` or stands in a text.
 
     Few-shot examples are training rows, so this finds test items among the shots as well; those that a person wrote
-    into a prompt are found there, unless they are so short that any text may hold them.
+    into a prompt, or that a passage quotes, are found there, unless they are so short that any text may hold them.
+    `earlier` holds what earlier versions have seen; its rows are known by their ids too, as their template may have
+    been another.
     """
-    places = {normalised(item.input): f"{name}/{item.id}" for name, items in seen.items() for item in items}
-    written = {f"the prompt “{' '.join(text.split())[:40]}…”": normalised(text) for text in prompts}
-    twins = ((item, _twin(normalised(item.input), places=places, written=written)) for item in test)
-    return [{"id": item.id, "twin": twin} for item, twin in twins if twin]
+    places = {normalised(item.input): f"{name}/{item.id}" for name, items in (earlier or {}).items() for item in items}
+    ids = {item.id: f"{name}/{item.id}" for name, items in (earlier or {}).items() for item in items}
+    places |= {normalised(item.input): f"{name}/{item.id}" for name, items in seen.items() for item in items}
+    bare = {item.id: normalised(item.input) for item in test}
+    quotes = _quotes(bare.values(), prompts=prompts, passages=passages)
+    twins = ((name, places.get(text) or ids.get(name) or quotes.get(text)) for name, text in bare.items())
+    return [{"id": name, "twin": twin} for name, twin in twins if twin]
 
 
-def _twin(text: str, *, places: Mapping[str, str], written: Mapping[str, str]) -> str | None:
-    quoted = (name for name, prompt in written.items() if len(text) >= QUOTED and text in prompt)
-    return places.get(text) or next(quoted, None)
+def _quotes(texts: Iterable[str], *, prompts: Sequence[str], passages: Sequence[str]) -> dict[str, str]:
+    """Normalised text to the prompt or passage that holds it, in words; prompts come first."""
+    found: dict[str, str] = {}
+    for kind, among in (("prompt", prompts), ("passage", passages)):
+        held = quoted([text for text in texts if text not in found], passages=map(normalised, among))
+        found |= {text: f"the {kind} “{' '.join(among[place].split())[:40]}…”" for text, place in held.items()}
+    return found
+
+
+def _selection(folder: Path) -> dict[str, list[Example]]:
+    return {name: read_lines(folder / f"{name}.jsonl", model=Example) for name in SELECTING}
+
+
+def _earlier(job: Job) -> dict[str, list[Example]]:
+    """What each earlier version was trained and selected on, where the store knows it."""
+    families = {role.removeprefix(SEEN): folder for role, folder in job.needs.items() if role.startswith(SEEN)}
+    return {
+        f"{split} of {family}": items
+        for family, folder in families.items()
+        for split, items in _selection(folder).items()
+    }
 
 
 def certified(splits: Mapping[Split, list[Example]]) -> list[Example]:

@@ -15,16 +15,14 @@ def save_tiny_model(folder: Path, *, width: int, context: int, **more: Any) -> N
     tokenizer = AutoTokenizer.from_pretrained(str(sample_model.converted(gguf, say=print)))
     tokenizer.chat_template = None
     set_seed(0)
+    shape: dict[str, Any] = {"num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, **more}
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
         intermediate_size=2 * width,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
         max_position_embeddings=context,
         eos_token_id=tokenizer.eos_token_id,
-        **more,
+        **shape,
     )
     LlamaForCausalLM(config).save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))

@@ -1,0 +1,126 @@
+"""Turn the earlier version that a family names into an adapter whose bytes, base model and training data are known.
+
+An earlier run stands by its winner: the tuned champion of its search, whatever its verdict was.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.canonical import file_digest
+from harness.errors import UserError
+from harness.loading import Resolved
+from harness.loading.baselines import FOLDER
+from harness.loading.places import Places
+from harness.loading.positions import read_document
+from harness.loading.previous import CONFIG, WEIGHTS, adapter_folder, adapter_settings, earlier_run
+from harness.loading.words import clipped, shown
+from harness.plan.setup import FamilyFiles, Model, Source
+from harness.specs import BaselineSpec
+from harness.store import Artifact, Store
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+class Earlier(NamedTuple):
+    """An earlier version's adapter."""
+
+    folder: Path
+    files: dict[str, str]
+    """Name to SHA-256."""
+    trained: Artifact | None
+    """The step that trained it; None for a folder from elsewhere."""
+    base: str
+    """Its base model's name, as far as it is known."""
+
+
+def previous_versions(resolved: Resolved, *, store: Store, model: Model | None = None) -> dict[str, FamilyFiles]:
+    """By family, the adapter of its earlier version; checked against the base model where that is known."""
+    return {
+        family.family: _family_files(family, resolved=resolved, store=store, model=model)
+        for family in resolved.families
+        if family.previous is not None
+    }
+
+
+def _family_files(family: BaselineSpec, *, resolved: Resolved, store: Store, model: Model | None) -> FamilyFiles:
+    assert family.previous is not None
+    try:
+        name = earlier_run(family.previous)
+        found = _from_folder(family.previous, root=resolved.root) if name is None else _winner(name, resolved, store)
+        if model is not None:
+            _check_base(found, model=model)
+    except UserError as error:
+        what = f"previous is {shown(family.previous)}: {error.what}"
+        raise UserError(what, where=_place(family, resolved=resolved), fix=error.fix) from error
+    trained = found.trained
+    data = trained.needs["data"] if trained else None
+    return FamilyFiles(
+        adapter=Source(dict(found.files), str(found.folder)),
+        quantization=trained.inputs["model"]["quantization"] if trained else None,
+        seen=data if data and store.find(data) else None,
+    )
+
+
+def _from_folder(previous: str, *, root: Path) -> Earlier:
+    folder = adapter_folder(previous, root=root)
+    files = {name: file_digest(folder / name) for name in (CONFIG, WEIGHTS)}
+    return Earlier(folder, files, None, str(adapter_settings(folder).get("base_model_name_or_path") or ""))
+
+
+def _winner(name: str, resolved: Resolved, store: Store) -> Earlier:
+    """The adapter that the latest report of an experiment names."""
+    again = f"harness run experiments/{name}.yaml"
+    report = _report(resolved.root / "reports" / name / "report.json", again=again)
+    if report.get("champion") is None:
+        raise UserError("that run has no winner: every trial of its search failed", fix="name another experiment")
+    named = report.get("provenance", {}).get("winner", {})
+    if not {"key", "weights"} <= set(named):
+        raise UserError("its report does not say which adapter won; it is of an earlier version", fix=again)
+    trained = store.find(str(named["key"]))
+    if trained is None:
+        what = f"its winning adapter, {clipped(str(named['key']))}, is no longer in the store"
+        raise UserError(what, fix=f"{again}; what is missing is trained again")
+    files = {file: trained.files[file] for file in (CONFIG, WEIGHTS)}
+    if files[WEIGHTS] != named["weights"]:
+        raise UserError("the adapter in the store is not the one that its report is about", fix=again)
+    return Earlier(trained.path, files, trained, str(report.get("model", "")))
+
+
+def _report(path: Path, *, again: str) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UserError("that experiment was not run to its end yet", fix=again) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path.parent.name}/{path.name} cannot be read: {clipped(str(error))}", fix=again) from error
+    if not isinstance(found, dict) or not isinstance(found.get("provenance", {}), dict):
+        raise UserError(f"{path.parent.name}/{path.name} is no report", fix=again)
+    return found
+
+
+def _check_base(found: Earlier, *, model: Model) -> None:
+    """A run's base model is known by its bytes, a folder's only by its name, and only where both are hub ids.
+
+    What a name cannot show, the shapes of the matrices show when the adapter is put on.
+    """
+    if found.trained is not None:
+        differs = found.trained.inputs["model"]["fingerprint"] != model.fingerprint
+    else:
+        hub = HUB_ID.fullmatch(found.base) and HUB_ID.fullmatch(model.name) and _from_hub(model)
+        differs = bool(hub) and found.base.casefold() != model.name.casefold()
+    if differs:
+        what = f"it was trained on another base model, {clipped(found.base)}; this experiment's is {model.name}"
+        raise UserError(what, fix="name an adapter of the same base model, or leave the family out")
+
+
+def _from_hub(model: Model) -> bool:
+    """Whether its name is a hub id; a folder's may look like one."""
+    return model.path.parent.name == "snapshots"
+
+
+def _place(family: BaselineSpec, *, resolved: Resolved) -> str:
+    """`baselines/x.yaml:3:11`."""
+    document = read_document(resolved.root / FOLDER / f"{family.family}.yaml")
+    return str(Places(document).at(("previous",)))
