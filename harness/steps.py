@@ -10,7 +10,7 @@ VERSIONS: dict[str, int] = {
     "data": 3,
     "slices": 1,
     "testset": 4,
-    "predict": 1,
+    "predict": 2,
     "score": 3,
     "train": 1,
     "merge": 1,
@@ -35,6 +35,9 @@ NUMERIC_LIBRARIES: dict[str, tuple[str, ...]] = {
     "judge": ("scipy", "statsmodels", "numpy"),
 }
 """Libraries whose version can change a stage's numbers; it is part of the key."""
+
+RETRIEVAL_LIBRARIES: dict[str, tuple[str, ...]] = {"bm25": ("bm25s",), "embedding": ("sentence-transformers",)}
+"""Libraries that decide what is most similar, by the way of choosing; part of the inputs of steps that choose so."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,18 @@ class Step:
         )
 
 
-@cache
 def library_versions(stage: str) -> dict[str, str]:
     """Installed versions of the libraries that can change this stage's numbers."""
+    return installed_versions(NUMERIC_LIBRARIES[stage])
+
+
+@cache
+def installed_versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Version of each library, or `absent`."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for name in NUMERIC_LIBRARIES[stage]:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -8,14 +8,17 @@ from harness.loading.places import Places, Problem
 from harness.loading.positions import read_document
 from harness.loading.tasks import placeholder_problems
 from harness.loading.validate import validated
+from harness.loading.variants import embedding_problems, rule_problems
 from harness.loading.words import did_you_mean, shown
-from harness.specs import BaselineSpec
+from harness.specs import BaselineSpec, TaskSpec
 
 FOLDER = "baselines"
 FIRST_RANK = 3
 
 
-def loaded_families(names: Sequence[str], *, root: Path, places: Places) -> tuple[list[BaselineSpec], list[Problem]]:
+def loaded_families(
+    names: Sequence[str], *, root: Path, task: TaskSpec | None, places: Places
+) -> tuple[list[BaselineSpec], list[Problem]]:
     """Every family that loads, and every mistake in the others; `places` are the experiment's."""
     families: list[BaselineSpec] = []
     problems: list[Problem] = []
@@ -28,20 +31,23 @@ def loaded_families(names: Sequence[str], *, root: Path, places: Places) -> tupl
             fix = did_you_mean(name, known, kind="families")
             problems.append(places.problem((FOLDER, i), f"unknown baseline family {shown(name)}", fix=fix))
         else:
-            family, found = _family(root / FOLDER / f"{name}.yaml", rank=FIRST_RANK + i)
+            family, found = _family(root / FOLDER / f"{name}.yaml", rank=FIRST_RANK + i, root=root, task=task)
             families += [family] if family else []
             problems += found
     return families, problems
 
 
-def _family(file: Path, *, rank: int) -> tuple[BaselineSpec | None, list[Problem]]:
+def _family(file: Path, *, rank: int, root: Path, task: TaskSpec | None) -> tuple[BaselineSpec | None, list[Problem]]:
     try:
         document = read_document(file)
     except UserError as error:
         return None, [Problem((rank, 0, 0), error)]
     places = Places(document, rank=rank)
     family, problems = validated(BaselineSpec, document.data, places=places)
-    return family, problems + (list(_problems(family, file.stem, places)) if family else [])
+    if family is not None:
+        problems += [*_problems(family, file.stem, places), *rule_problems(family, task=task, places=places)]
+        problems += embedding_problems(family, root=root, places=places)
+    return family, problems
 
 
 def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Problem]:
@@ -53,8 +59,5 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
         if variant.name in names[:i]:
             what = f"variants.{i}.name is {shown(variant.name)} again; needs a name of its own"
             yield places.problem(("variants", i, "name"), what, fix=f"name: {variant.name}_2")
-        if family.family == "trivial" and variant.rule is None:
-            what = f"variants.{i}.rule is missing; the trivial family answers without a model"
-            yield places.problem(("variants", i, "rule"), what, fix="rule: majority, or rule: copy")
         if variant.pattern is not None:
             yield from placeholder_problems(variant.pattern, ("variants", i, "pattern"), places=places)

@@ -68,8 +68,9 @@ def load_experiment(path: Path, *, overrides: Sequence[str] = ()) -> Resolved:
     wrong = {problem.path[0] for problem in mistakes if problem.path} | ({"task"} - data.keys())
     experiment = exact or _sound_part(data, wrong)
     task, task_problems = _task(experiment.task, experiment.data, root=root, places=places)
-    families, family_problems = loaded_families(experiment.baselines, root=root, places=places)
-    further = experiment_problems(experiment, task.spec if task else None, root=root, places=places)
+    spec = task.spec if task else None
+    families, family_problems = loaded_families(experiment.baselines, root=root, task=spec, places=places)
+    further = experiment_problems(experiment, spec, root=root, places=places)
     follow_ups = [*task_problems, *family_problems, *further]
     problems = [*malformed, *mistakes, *(item for item in follow_ups if not _blamed(item, wrong))]
     if problems or task is None:

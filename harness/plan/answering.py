@@ -5,7 +5,7 @@ from typing import Any
 from harness.plan.arms import PromptArm
 from harness.plan.setup import FamilyFiles, Setup
 from harness.prompts import PromptConfig
-from harness.steps import Step
+from harness.steps import RETRIEVAL_LIBRARIES, Step, installed_versions
 
 API_LIMITS = {"key_env", "requests_per_minute", "parallel", "timeout_seconds", "retries"}
 """What changes how a model is asked and not what it answers."""
@@ -49,6 +49,8 @@ def _asked(setup: Setup, prompt: PromptConfig, *, split: str) -> tuple[dict[str,
         "split": split,
         "max_new_tokens": task.max_new_tokens,
     }
+    if prompt.shots and prompt.choose != "random":
+        inputs["retrieval"] = installed_versions(RETRIEVAL_LIBRARIES[prompt.choose])
     if prompt.passages == 0 or setup.corpus is None or task.corpus is None:
         return inputs, {}
     return inputs | {"corpus": {**setup.corpus.identity, "text": task.corpus.text}}, {"corpus": setup.corpus.path}

@@ -1,5 +1,6 @@
 """Turn prompt families into concrete ways of asking."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from harness.specs import BaselineSpec, TaskSpec, VariantSpec
 BY_LIKELIHOOD = "_by_likelihood"
 """Ends the name of an arm that takes the likeliest label."""
 SHOWN = 90
+MOST_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,15 @@ def described(prompt: PromptConfig, *, by_likelihood: bool) -> str:
 def written_text(prompt: PromptConfig) -> str:
     """What a person wrote into a prompt: worked examples by hand may be test items."""
     return f"{prompt.system or ''}\n{prompt.template}".strip()
+
+
+def short_of_examples(arms: Iterable[PromptArm], *, train: int) -> list[str]:
+    """One sentence where prompts ask for more shots than there are training examples; else none."""
+    names = [arm.name for arm in arms if arm.prompt and arm.prompt.shots > train]
+    if not names:
+        return []
+    shown = ", ".join([*names[:MOST_NAMED], *([f"and {len(names) - MOST_NAMED} more"] if names[MOST_NAMED:] else [])])
+    return [f"Prompts that ask for more shots than the {train} training examples show all of these: {shown}."]
 
 
 def plain_prompt(task: TaskSpec, *, labels: list[str]) -> PromptConfig:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from harness.plan import Plan, ScoredArm
+from harness.plan.arms import short_of_examples
 from harness.plan.certify import opening_in
 from harness.plan.setup import Setup
 from harness.store import Store
@@ -51,6 +52,7 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
         *_judged_warnings(judged),
         *_slice_warnings(finished, judged=judged),
         *_data_warnings(finished),
+        *_shot_warnings(finished),
         *_answer_warnings(finished),
         *_trial_warnings(finished),
         *_length_warnings(finished, store=store),
@@ -109,6 +111,12 @@ def _data_warnings(finished: Plan) -> list[str]:
     if count := finished.data.summary["dropped"]:
         found.append(f"{count} rows were left out: no input or answer, or a source shared with the test split.")
     return found
+
+
+def _shot_warnings(finished: Plan) -> list[str]:
+    assert finished.data is not None
+    arms = [scored.arm for scored in finished.baselines]
+    return short_of_examples(arms, train=finished.data.summary["sizes"]["train"])
 
 
 def _answer_warnings(finished: Plan) -> list[str]:
