@@ -39,9 +39,9 @@ def resolved_embeddings(name: str, *, folder: Path | None, revision: str | None,
         what = "sentence-transformers is not installed, which `choose: embedding` needs"
         raise UserError(what, where=where, fix="pip install 'llm-harness[embeddings]'")
     path = folder or _from_hub(name, revision=revision, where=where)
-    if not any(path.rglob("*.safetensors")) or (pickled := next(_only_pickled(path), None)):
-        what = f"embedding model {name} has no *.safetensors weights"
-        what += f" in {pickled.relative_to(path)}" if pickled and pickled != path else ""
+    if not any(path.rglob("*.safetensors")) or any(_only_pickled(path)):
+        places = ", ".join(str(folder.relative_to(path)) for folder in _only_pickled(path) if folder != path)
+        what = f"embedding model {name} has no *.safetensors weights{f' in {places}' if places else ''}"
         raise UserError(what, where=where, fix="save it with save_pretrained; pickled weights are not read")
     return EmbeddingModel(path, _fingerprint(path))
 

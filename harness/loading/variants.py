@@ -58,7 +58,7 @@ def _idle_problems(variant: VariantSpec, path: KeyPath, places: Places) -> Itera
     for name in VariantSpec.model_fields:
         if name in variant.model_fields_set and name not in _OF_RULES:
             what = f"{dotted((*path, name))} says how to ask; rule: {variant.rule} asks no model"
-            yield places.problem((*path, name), what, fix=f"leave {name} out, or leave rule out")
+            yield places.problem((*path, name), what, fix=f"leave {name} out")
 
 
 def _label_problems(answer: str, path: KeyPath, task: TaskSpec, places: Places) -> Iterator[Problem]:

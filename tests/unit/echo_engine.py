@@ -23,7 +23,12 @@ class Echo:
         return found
 
     def choices(
-        self, conversations: Sequence[list[Message]], *, labels: Sequence[str], known: Mapping[int, Generated], keep: Keep
+        self,
+        conversations: Sequence[list[Message]],
+        *,
+        labels: Sequence[str],
+        known: Mapping[int, Generated],
+        keep: Keep,
     ) -> list[Generated]:
         return self.answers(conversations, max_new_tokens=1, known=known, keep=keep)
 

@@ -42,6 +42,26 @@ def shown(config: PromptConfig, items: list[Example], train: list[Example], *, b
     return ids(item_shots(config, items=items, train=train, by_label=by_label))
 
 
+def echoed(folder: Path, config: PromptConfig, items: list[Example], *, kind: str = "generation") -> list[str]:
+    """What a model that repeats its nearest shot answers in a real step; `items` are one split."""
+    data, sealed, out = (folder / part for part in ("data", "testset", "out"))
+    for part in (data, sealed, out):
+        part.mkdir(parents=True)
+    split = items[0].split
+    write_lines(data / "train.jsonl", TRAIN)
+    write_lines((sealed if split == "test" else data) / f"{split}.jsonl", items)
+    inputs = {"prompt": config.model_dump(mode="json"), "kind": kind, "split": split}
+    job = Job(
+        inputs={**inputs, "engine": "echo", "model": {}, "max_new_tokens": 8},
+        needs={"data": data, "testset": sealed},
+        local={},
+        out=out,
+        progress=lambda done, total: None,
+    )
+    write_predictions(job)
+    return [answer.text for answer in read_lines(out / "predictions.jsonl", model=Prediction)]
+
+
 @pytest.mark.parametrize("split", ["validation", "test"])
 @pytest.mark.parametrize("kind", ["label", "generation"])
 @pytest.mark.parametrize("layout", ["turns", "text"])
@@ -49,28 +69,19 @@ def test_a_model_that_repeats_its_nearest_shot_is_right_where_shots_are_similar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: Split, kind: str, layout: str
 ) -> None:
     monkeypatch.setattr(generator, "BACKENDS", BACKEND)
+    items = [item.model_copy(update={"split": split}) for item in ITEMS]
+    config = PromptConfig.model_validate({"template": "{input}", "shots": 3, "layout": layout})
+    similar_ones = config.model_copy(update={"choose": "bm25"})
+    assert echoed(tmp_path / "similar", similar_ones, items, kind=kind) == list(TOPICS)
+    fixed = echoed(tmp_path / "random", config, items, kind=kind)
+    assert len(set(fixed)) == 1, "the same shots for every item"
 
-    def right(name: str, **prompt: Any) -> float:
-        config = PromptConfig(template="{input}", shots=3, layout=layout, **prompt)
-        data, sealed, out = (tmp_path / name / part for part in ("data", "testset", "out"))
-        for folder in (data, sealed, out):
-            folder.mkdir(parents=True)
-        write_lines(data / "train.jsonl", TRAIN)
-        write_lines((sealed if split == "test" else data) / f"{split}.jsonl", ITEMS)
-        inputs = {"prompt": config.model_dump(mode="json"), "kind": kind, "split": split}
-        job = Job(
-            inputs={**inputs, "engine": "echo", "model": {}, "max_new_tokens": 8},
-            needs={"data": data, "testset": sealed},
-            local={},
-            out=out,
-            progress=lambda done, total: None,
-        )
-        write_predictions(job)
-        answers = read_lines(out / "predictions.jsonl", model=Prediction)
-        return sum(answer.text == item.reference for answer, item in zip(answers, ITEMS, strict=True)) / len(ITEMS)
 
-    assert right("similar", choose="bm25") == 1
-    assert right("random") < 0.5
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_no_item_is_ever_a_shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: Split) -> None:
+    monkeypatch.setattr(generator, "BACKENDS", BACKEND)
+    near = [example(f"{item.id}{i}", item.input + " now" * i, "seen", split=split) for item in ITEMS for i in range(3)]
+    assert set(echoed(tmp_path, similar(8), near)) == set(TOPICS), "though other items are nearer than any example"
 
 
 def test_the_most_similar_stands_next_to_the_question_unless_shuffled() -> None:
