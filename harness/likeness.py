@@ -17,6 +17,9 @@ WEAK = "~"
 PHRASED = 0.1
 """Share of the items, of the smaller of two sets, that must have phrases in common before these count."""
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)([\W_]+)(?=\d)")
+# Scripts without spaces: a sign counts as a word.
+_SIGN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_WORD = re.compile(rf"{_SIGN.pattern}|\w+")
 
 
 def normalised(text: str) -> str:
@@ -30,6 +33,19 @@ def normalised(text: str) -> str:
     bare = [part.translate(_KEPT) for part in parts[::2]]
     gaps = ["".join(gap.split()) or " " for gap in parts[1::2]]
     return "".join(piece for pair in zip(bare, [*gaps, ""], strict=True) for piece in pair) or text.strip()
+
+
+def words(text: str) -> list[str]:
+    """Its words in their order, case aside; where a script has no spaces, each sign is one."""
+    return _WORD.findall(text.casefold())
+
+
+def terms(text: str) -> list[str]:
+    """Words to search by: as `words`, in one Unicode spelling, and signs stand alone beside letters too (`2024年`).
+
+    The words of a ledger's phrases are left as they were: another way to cut them would forget test sets.
+    """
+    return words(_SIGN.sub(r" \g<0> ", unicodedata.normalize("NFKC", text)))
 
 
 def fingerprint(text: str) -> str:

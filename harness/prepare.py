@@ -1,6 +1,7 @@
 """Turn resolved specs into a `Setup`: hash the bytes they point at, find the model."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from harness.adapters import study
+from harness.adapters.embeddings import resolved_embeddings
 from harness.adapters.forgetting import is_known_task
 from harness.adapters.generator import checked_engine
 from harness.adapters.models import ModelReference, resolved_model
@@ -16,13 +18,14 @@ from harness.adapters.tables import corpus_files, newest_revision, source_files
 from harness.canonical import file_digest
 from harness.errors import UserError
 from harness.ledger import Ledger
-from harness.loading import Resolved, source_path
+from harness.loading import Resolved, embedding_folder, source_path
 from harness.loading.corpus import corpus_path
 from harness.loading.experiments import own_benchmarks
 from harness.loading.words import nearest, shown
 from harness.pins import Pins
-from harness.plan.setup import Benchmark, Setup, Source
+from harness.plan.setup import Benchmark, FamilyFiles, Setup, Source
 from harness.previous import previous_versions
+from harness.specs import BaselineSpec
 from harness.store import Store
 from harness.uses import Use
 from harness.witnesses import mirror_uses, report_uses, store_uses
@@ -41,7 +44,7 @@ def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
         model=model,
         sampler=study,
         ledger=sound_ledger(resolved.root),
-        families=previous_versions(resolved, store=Store(resolved.root / STATE / "store"), model=model),
+        families=family_files(resolved, model=model),
         corpus=corpus_source(resolved),
     )
 
@@ -82,6 +85,29 @@ def _model(resolved: Resolved, *, say: Callable[[str], None]) -> ModelReference:
     if revision is None and found.path.parent.name == "snapshots":
         pins.keep(f"model:{spec.name}", found.path.name)
     return found
+
+
+def family_files(resolved: Resolved, *, model: ModelReference) -> dict[str, FamilyFiles]:
+    """What families need besides their specs; those that need nothing are left out."""
+    found = previous_versions(resolved, store=Store(resolved.root / STATE / "store"), model=model)
+    for family in resolved.families:
+        if source := _embeddings(family, resolved=resolved):
+            found[family.family] = replace(found.get(family.family, FamilyFiles()), embeddings=source)
+    return found
+
+
+def _embeddings(family: BaselineSpec, *, resolved: Resolved) -> Source | None:
+    """The family's embedding model, at the commit it was first used at where it comes from the hub."""
+    name = family.embedding_model
+    if name is None or "embedding" not in family.choices:
+        return None
+    pins, pin = _pins(resolved), f"embeddings:{name}"
+    known = pins.known(pin)
+    where = f"baselines/{family.family}.yaml: embedding_model"
+    found = resolved_embeddings(name, folder=embedding_folder(name, root=resolved.root), revision=known, where=where)
+    if known is None and found.path.parent.name == "snapshots":
+        pins.keep(pin, found.path.name)
+    return Source({"fingerprint": found.fingerprint}, str(found.path))
 
 
 def benchmarks(resolved: Resolved) -> dict[str, Benchmark]:

@@ -42,6 +42,9 @@ NUMERIC_LIBRARIES: dict[str, tuple[str, ...]] = {
 }
 """Libraries whose version can change a stage's numbers; it is part of the key."""
 
+RETRIEVAL_LIBRARIES: dict[str, tuple[str, ...]] = {"bm25": ("bm25s",), "embedding": ("sentence-transformers",)}
+"""Libraries that decide what is most similar, by the way of choosing; part of the inputs of steps that choose so."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -78,12 +81,17 @@ class Step:
         )
 
 
-@cache
 def library_versions(stage: str) -> dict[str, str]:
     """Installed versions of the libraries that can change this stage's numbers."""
-    return {name: installed_version(name) for name in NUMERIC_LIBRARIES[stage]}
+    return installed_versions(NUMERIC_LIBRARIES[stage])
 
 
+def installed_versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Version of each library, or `absent`."""
+    return {name: installed_version(name) for name in names}
+
+
+@cache
 def installed_version(name: str) -> str:
     """A package's version, or `absent`."""
     from importlib.metadata import PackageNotFoundError, version

@@ -81,7 +81,7 @@ def inspected_model(spec: ModelSpec, *, root: Path, where: str) -> ModelSummary:
         raise _unknown(name, where=where) from error
     except (HfHubHTTPError, HTTPError, OSError):
         # No connection: what the cache holds is enough to run.
-        return ModelSummary(name, model_bytes(_downloaded(name, spec.revision, where=where)), "from the local cache")
+        return ModelSummary(name, model_bytes(downloaded(name, spec.revision, where=where)), "from the local cache")
     sizes = [file.size or 0 for file in found.siblings or [] if file.rfilename.endswith(".safetensors")]
     return ModelSummary(name, sum(sizes), "is downloaded on first use")
 
@@ -113,13 +113,13 @@ def _folder(spec: ModelSpec, *, root: Path, where: str, say: Callable[[str], Non
         return (
             sample_model.converted(gguf, say=say)
             if gguf
-            else _downloaded(sample_model.HUB_NAME, spec.revision, where=where)
+            else downloaded(sample_model.HUB_NAME, spec.revision, where=where)
         )
     local = (root / Path(spec.name).expanduser()).resolve()
-    return local if local.is_dir() else _downloaded(spec.name, spec.revision, where=where)
+    return local if local.is_dir() else downloaded(spec.name, spec.revision, where=where)
 
 
-def _downloaded(name: str, revision: str | None, *, where: str) -> Path:
+def downloaded(name: str, revision: str | None, *, where: str) -> Path:
     """The hub's snapshot, from the local cache where the revision is there."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (

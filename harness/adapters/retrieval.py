@@ -1,30 +1,62 @@
-"""Turn texts into an index that finds the most similar of them, through bm25s."""
+"""Turn texts into an index that finds those most similar to a query: by words (BM25) or by meaning (embeddings)."""
 
 from collections.abc import Sequence
+from typing import Any, Literal, Protocol
 
-WORD = r"(?u)\w+"
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.likeness import terms
+
+
+class Retriever(Protocol):
+    """An index over texts."""
+
+    def nearest(self, queries: Sequence[str], count: int) -> list[list[int]]:
+        """For each query the places of the `count` most similar texts, the most similar first; ties by place."""
+        ...
+
+
+def retriever(choice: Literal["bm25", "embedding"], texts: Sequence[str], *, model: str | None = None) -> Retriever:
+    """The index that `choice` names; `model` is the folder of the embedding model."""
+    if choice == "bm25":
+        return Bm25(texts)
+    if model is None:
+        raise AssertionError("no embedding model was given")
+    from harness.adapters.embeddings import Embedded
+
+    return Embedded(texts, model)
 
 
 class Bm25:
-    """Okapi BM25 over texts; words are runs of letters and digits, whatever their case."""
+    """Okapi BM25 as Lucene computes it (Robertson et al. 1994; k1 1.5, b 0.75), by bm25s (Lù 2024).
+
+    A text or query without words is as similar to one text as to another, so the first of them are the nearest.
+    """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        import bm25s
+        from bm25s import BM25
 
-        self._count = len(texts)
-        self._index = bm25s.BM25()
-        tokens = bm25s.tokenize(list(texts), stopwords=[], token_pattern=WORD, show_progress=False)
-        self._index.index(tokens, show_progress=False)
+        found = [terms(text) for text in texts]
+        self._size = len(found)
+        self._index: Any = None
+        # bm25s divides by the mean length, which is 0 where no text has a word.
+        if any(found):
+            self._index = BM25()
+            self._index.index(found, show_progress=False)
 
-    def nearest(self, queries: Sequence[str], *, count: int) -> list[list[int]]:
-        """Places of the `count` most similar texts, the most similar first; of equals the first."""
-        import bm25s
-        import numpy as np
+    def nearest(self, queries: Sequence[str], count: int) -> list[list[int]]:
+        """For each query the places of the `count` most similar texts, the most similar first; ties by place."""
+        return [best(self._scores(terms(query)), count) for query in queries]
 
-        found = []
-        for query in queries:
-            words = bm25s.tokenize([query], stopwords=[], token_pattern=WORD, return_ids=False, show_progress=False)
-            known = [word for word in words[0] if word in self._index.vocab_dict]
-            scores = self._index.get_scores(known) if known else np.zeros(self._count)
-            found.append([int(place) for place in np.argsort(-scores, kind="stable")[:count]])
-        return found
+    def _scores(self, words: list[str]) -> NDArray[np.float32]:
+        if self._index is None or not words:
+            return np.zeros(self._size, dtype=np.float32)
+        scores: NDArray[np.float32] = self._index.get_scores(words)
+        return scores
+
+
+def best(scores: NDArray[np.float32], count: int) -> list[int]:
+    """Places of the `count` highest scores, the highest first; of equals the one that stands first."""
+    places: list[int] = np.argsort(-scores, kind="stable")[:count].tolist()
+    return places

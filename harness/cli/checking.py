@@ -13,6 +13,7 @@ from harness.cli.consoles import minutes, out, print_json
 from harness.cli.placing import placed
 from harness.estimate import Sizes, expected_work, peak_bytes
 from harness.loading import Resolved, load_experiment
+from harness.plan.arms import prompt_arms, short_of_examples
 from harness.plan.power import assumed
 from harness.plan.state import HeldOut
 from harness.prepare import STATE, benchmarks, checked_engines, corpus_source, data_source
@@ -38,6 +39,8 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         audit = audited(resolved.task.data, path=data_source(resolved).path, labels=labels, slices=columns)
         previous_versions(resolved, store=Store(resolved.root / STATE / "store"))
         passages = _passages(resolved)
+    short = short_of_examples(prompt_arms(resolved, labels=list(labels or [])), train=audit.sizes["train"])
+    audit = audit.model_copy(update={"remarks": [*audit.remarks, *short]})
     judged = audit.sizes["test"] - audit.leaked
     power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches, slices=audit.slices)
     estimates = _estimates(resolved, audit, model, passages=passages)

@@ -13,6 +13,7 @@ from harness.loading.previous import previous_problems
 from harness.loading.prompt_search import search_problems
 from harness.loading.tasks import IN_PATTERNS, placeholder_problems
 from harness.loading.validate import validated
+from harness.loading.variants import embedding_problems, rule_problems
 from harness.loading.words import did_you_mean, shown
 from harness.specs import BaselineSpec, TaskSpec
 
@@ -34,6 +35,8 @@ class Around:
 
     def problems(self, family: BaselineSpec, *, places: Places) -> Iterator[Problem]:
         """Every mistake in a family that its own file does not show."""
+        yield from rule_problems(family, task=self.task, places=places)
+        yield from embedding_problems(family, root=self.root, places=places)
         yield from passage_problems(family, task=self.task, task_file=self.task_file, places=places)
         yield from previous_problems(family, root=self.root, experiment=self.experiment, places=places)
 
@@ -86,9 +89,6 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
         if variant.name in names[:i]:
             what = f"variants.{i}.name is {shown(variant.name)} again; needs a name of its own"
             yield places.problem(("variants", i, "name"), what, fix=f"name: {variant.name}_2")
-        if family.family == "trivial" and variant.rule is None:
-            what = f"variants.{i}.rule is missing; the trivial family answers without a model"
-            yield places.problem(("variants", i, "rule"), what, fix="rule: majority, or rule: copy")
         if variant.pattern is not None:
             where = ("variants", i, "pattern")
             yield from placeholder_problems(variant.pattern, where, places=places, known=IN_PATTERNS)

@@ -11,6 +11,7 @@ from harness.loading.words import clipped, did_you_mean
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*")
 _HUB_DATA = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9_][\w.-]*)?")
 _PACKAGE = re.compile(r"package:([A-Za-z_]\w*)/(.+)", re.DOTALL)
+_EMBEDDING_FORMS = "name a folder that holds modules.json, package:NAME/path or a hub id such as OWNER/NAME"
 _THREE_FORMS = "write sample, a folder that holds config.json, or a hub id such as OWNER/NAME"
 
 
@@ -50,6 +51,24 @@ def _model_path(name: str, root: Path) -> Path:
         return local_path(name, base=root, root=root)
     except UserError as error:
         raise UserError(f"model '{clipped(name)}': {error.what}", fix=error.fix) from error
+
+
+def embedding_folder(name: str, *, root: Path) -> Path | None:
+    """The folder of a sentence-transformers model; None for a hub id. Raises `UserError` for anything else."""
+    if name.startswith("package:"):
+        path = _package_path(name)
+    elif name.startswith(("/", "~", ".")) or os.path.isdir(root / name):
+        path = local_path(name, base=root, root=root)
+    elif _HUB_NAME.fullmatch(name):
+        return None
+    else:
+        raise UserError("no such folder", fix=_EMBEDDING_FORMS)
+    if not os.path.isdir(path):
+        raise UserError("no such folder", fix=_EMBEDDING_FORMS)
+    # A plain transformers model will do: its token vectors are averaged.
+    if not any(os.path.isfile(path / file) for file in ("modules.json", "config.json")):
+        raise UserError("the folder holds no modules.json", fix=_EMBEDDING_FORMS)
+    return path
 
 
 def local_path(text: str, *, base: Path, root: Path) -> Path:

@@ -68,10 +68,10 @@ def load_experiment(path: Path, *, overrides: Sequence[str] = ()) -> Resolved:
     wrong = {problem.path[0] for problem in mistakes if problem.path} | ({"task"} - data.keys())
     experiment = exact or _sound_part(data, wrong)
     task, task_problems = _task(experiment.task, experiment.data, root=root, places=places)
-    task_file = root / "tasks" / experiment.task / "task.yaml"
-    around = Around(root, file.stem, task.spec if task else None, task_file)
+    spec, task_file = task.spec if task else None, root / "tasks" / experiment.task / "task.yaml"
+    around = Around(root, file.stem, spec, task_file)
     families, family_problems = loaded_families(experiment.baselines, root=root, places=places, around=around)
-    further = experiment_problems(experiment, task.spec if task else None, root=root, places=places)
+    further = experiment_problems(experiment, spec, root=root, places=places)
     follow_ups = [*task_problems, *family_problems, *further]
     problems = [*malformed, *mistakes, *(item for item in follow_ups if not _blamed(item, wrong))]
     if problems or task is None:

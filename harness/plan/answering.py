@@ -5,7 +5,7 @@ from typing import Any
 from harness.plan.arms import PromptArm
 from harness.plan.setup import FamilyFiles, Setup
 from harness.prompts import PromptConfig
-from harness.steps import Step, installed_version
+from harness.steps import RETRIEVAL_LIBRARIES, Step, installed_version, installed_versions
 
 API_LIMITS = {"key_env", "requests_per_minute", "parallel", "timeout_seconds", "retries"}
 """What changes how a model is asked and not what it answers."""
@@ -49,6 +49,10 @@ def _asked(setup: Setup, prompt: PromptConfig, *, split: str) -> tuple[dict[str,
         "split": split,
         "max_new_tokens": task.max_new_tokens,
     }
+    similar = {prompt.choose} if prompt.shots and prompt.choose != "random" else set()
+    if ways := sorted(similar | ({"bm25"} if prompt.passages else set())):
+        names = tuple(name for way in ways for name in RETRIEVAL_LIBRARIES[way])
+        inputs["retrieval"] = installed_versions(names)
     corpus, where = corpus_inputs(setup) if prompt.passages else ({}, {})
     return inputs | corpus, where
 

@@ -1,5 +1,6 @@
 """Turn prompt families into concrete ways of asking."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ BY_LIKELIHOOD = "_by_likelihood"
 SHOWN = 90
 PASSAGES_ABOVE = "Passages that may help:\n\n{passages}\n\n"
 """Before a message that has no place of its own for its passages."""
+MOST_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,15 @@ def described(prompt: PromptConfig, *, by_likelihood: bool) -> str:
 def written_text(prompt: PromptConfig) -> str:
     """What a person wrote into a prompt: worked examples by hand may be test items."""
     return f"{prompt.system or ''}\n{prompt.template}".strip()
+
+
+def short_of_examples(arms: Iterable[PromptArm], *, train: int) -> list[str]:
+    """One sentence where prompts ask for more shots than there are training examples; else none."""
+    names = [arm.name for arm in arms if arm.prompt and arm.prompt.shots > train]
+    if not names:
+        return []
+    shown = ", ".join([*names[:MOST_NAMED], *([f"and {len(names) - MOST_NAMED} more"] if names[MOST_NAMED:] else [])])
+    return [f"Prompts that ask for more shots than the {train} training examples show all of these: {shown}."]
 
 
 def plain_prompt(task: TaskSpec, *, labels: list[str]) -> PromptConfig:

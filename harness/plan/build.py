@@ -13,7 +13,7 @@ from harness.plan.setup import Setup
 from harness.prompts import PromptConfig
 from harness.specs import MetricGate
 from harness.stages.data import SEEN
-from harness.steps import Step
+from harness.steps import RETRIEVAL_LIBRARIES, Step, installed_versions
 from harness.store import Artifact
 from harness.uses import Opening
 
@@ -72,9 +72,11 @@ def answer_step(setup: Setup, arm: PromptArm, *, split: str, needs: dict[str, st
     """One prompt arm's answers on a split."""
     title = f"{'test' if split == 'test' else 'try'} {arm.name}"
     if arm.rule is not None:
-        constant = {"answer": arm.answer} if arm.rule == "constant" else {}
+        more: dict[str, Any] = {"answer": arm.answer} if arm.rule == "constant" else {}
+        if arm.rule == "nearest":
+            more["retrieval"] = installed_versions(RETRIEVAL_LIBRARIES["bm25"])
         kind = setup.resolved.task.kind
-        return Step("predict", {"rule": arm.rule, **constant, "kind": kind, "split": split}, needs=needs, title=title)
+        return Step("predict", {"rule": arm.rule, **more, "kind": kind, "split": split}, needs=needs, title=title)
     return prompt_step(setup, arm, split=split, needs=needs, title=title)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from harness.plan import Plan, ScoredArm
+from harness.plan.arms import short_of_examples
 from harness.plan.certify import opening_in
 from harness.plan.setup import Setup
 from harness.store import Store
@@ -52,6 +53,7 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
         *_slice_warnings(finished, judged=judged),
         *_data_warnings(finished),
         *_previous_warnings(setup),
+        *_shot_warnings(finished),
         *_answer_warnings(finished),
         *_trial_warnings(finished),
         *_length_warnings(finished, store=store),
@@ -119,6 +121,12 @@ def _previous_warnings(setup: Setup) -> list[str]:
         f"{name}: what this earlier version was trained on is not known; test items among it would flatter it."
         for name in unknown
     ]
+
+
+def _shot_warnings(finished: Plan) -> list[str]:
+    assert finished.data is not None
+    arms = [scored.arm for scored in finished.baselines]
+    return short_of_examples(arms, train=finished.data.summary["sizes"]["train"])
 
 
 def _answer_warnings(finished: Plan) -> list[str]:

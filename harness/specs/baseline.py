@@ -19,9 +19,11 @@ class VariantSpec(Spec):
     """Short name, unique in its family."""
     rule: Rule | None = None
     """For the trivial family: answer without a model. `majority`: the commonest answer of the training split; `copy`:
-    the input; `constant`: always the same; `nearest`: the answer to the most similar training input."""
+    the input; `constant`: always the same; `nearest`: the answer to the most similar other training input (BM25)."""
     answer: str | None = None
-    """What `rule: constant` says; null takes the training answer that is most like all the others."""
+    """What `rule: constant` says; null takes the training answer that is most like all the others: of a label task
+    the commonest, else the one with the highest token F1 to the others (of a sample of 500 where there are more).
+    """
     shots: int = Field(default=0, ge=0)
     """Worked examples from the training split, shown before the question."""
     choose: Choice = "random"
@@ -69,6 +71,12 @@ class BaselineSpec(Spec):
     plain LoRA of the experiment's base model; test items that a named run was trained or chosen on are not judged."""
     embedding_model: str | None = None
     """Local folder, `package:NAME/path` or hub id of a sentence-transformers model, for `choose: embedding`."""
+
+    @property
+    def choices(self) -> set[Choice]:
+        """Every way in which this family may choose shots."""
+        searched = self.search.space.choose if self.search else []
+        return {*searched, *(variant.choose for variant in self.variants)}
 
     @model_validator(mode="after")
     def _has_something_to_try(self) -> "BaselineSpec":

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from harness.likeness import WEAK, fingerprint, hashed, normalised
+from harness.likeness import WEAK, fingerprint, hashed, normalised, words
 from harness.prompts import placeholders
 from harness.stages.rows import Row, Rows, identified
 
@@ -22,8 +22,6 @@ FEWEST_VALUES, FEWEST_CHARACTERS, MOST_COLUMNS = 3, 12, 40
 COMMON = 0.01
 """What more rows of a data set share than this, and more than two, names none of them: an instruction, a label."""
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
-# Scripts without spaces: a sign counts as a word.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
 
 
 class _Known(NamedTuple):
@@ -76,8 +74,8 @@ def _without_one(bare: Mapping[str, str]) -> Iterator[str]:
 
 
 def _phrases(text: str) -> list[str]:
-    words = _WORD.findall(text.casefold())
-    every = [words[start : start + WORDS] for start in range(len(words) - WORDS + 1)]
+    found = words(text)
+    every = [found[start : start + WORDS] for start in range(len(found) - WORDS + 1)]
     # Dates and other numbers are in common by chance.
     telling = (phrase for phrase in every if sum(not word.isdecimal() for word in phrase) >= WORDS - 1)
     return sorted({hashed(" ".join(phrase)) for phrase in telling})[:KEPT]

@@ -7,6 +7,7 @@ from typing import Any
 from harness.adapters.generator import Generated, Generator
 from harness.adapters.tryouts import Candidate, Grade, Tryouts
 from harness.jsonl import read_lines
+from harness.likeness import normalised
 from harness.prompts import Message, PromptConfig, chosen_shots, filled, messages
 from harness.records import Example, Prediction
 from harness.specs import DspySpec
@@ -81,7 +82,10 @@ def _prompt(job: Job, candidate: Candidate) -> PromptConfig:
 
 
 def _conversation(job: Job, train: Mapping[str, Example], candidate: Candidate, text: str) -> list[Message]:
-    return messages(_prompt(job, candidate), text=text, shots=[train[name] for name in candidate.shot_ids])
+    """As the predict stage will ask: no item is shown a copy of itself."""
+    shots = [train[name] for name in candidate.shot_ids]
+    own = [shot for shot in shots if normalised(shot.input) != normalised(text)]
+    return messages(_prompt(job, candidate), text=text, shots=own)
 
 
 def _answers(

@@ -45,6 +45,16 @@ def test_a_good_spec_is_summed_up(workspace: Path, capsys: pytest.CaptureFixture
     assert not (workspace / ".harness").exists()
 
 
+def test_more_shots_than_training_examples_are_remarked_on(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(["check", "experiments/first.yaml", "--json"]) == 0
+    before = json.loads(capsys.readouterr().out)["data"]["remarks"]
+    swap(workspace, "baselines/few_shot.yaml", "shots: 2", "shots: 7")
+    assert status(["check", "experiments/first.yaml", "--json"]) == 0
+    [remark] = set(json.loads(capsys.readouterr().out)["data"]["remarks"]) - set(before)
+    assert "more shots than the 6 training examples" in remark
+    assert remark.endswith("few_shot/two.")
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "start", "words"),
     [

@@ -1,0 +1,123 @@
+"""Turn the name of a sentence-transformers model into a folder with a fingerprint, and texts into an index by it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.adapters.models import WEIGHTS, downloaded
+from harness.adapters.retrieval import best
+from harness.canonical import digest, file_digest
+from harness.errors import UserError
+
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+DECIMALS = 5
+"""Of a similarity: what differs by less, by the rounding of a batch, is a tie."""
+KEPT = 8
+"""Lists of texts whose vectors stay in memory: variants of one family ask for the same."""
+Vectors = NDArray[np.float32]
+"""Rows of length 1, one a text."""
+
+
+class EmbeddingModel(NamedTuple):
+    """An embedding model whose bytes are known."""
+
+    path: Path
+    """Folder on this machine."""
+    fingerprint: str
+    """SHA-256 over its files."""
+
+
+def resolved_embeddings(name: str, *, folder: Path | None, revision: str | None, where: str) -> EmbeddingModel:
+    """The model in `folder`, or where that is None the hub's; refuses pickled weights."""
+    if find_spec("sentence_transformers") is None:
+        what = "sentence-transformers is not installed, which `choose: embedding` needs"
+        raise UserError(what, where=where, fix="pip install 'llm-harness[embeddings]'")
+    path = folder or _from_hub(name, revision=revision, where=where)
+    if not any(path.rglob("*.safetensors")) or any(_only_pickled(path)):
+        places = ", ".join(str(folder.relative_to(path)) for folder in _only_pickled(path) if folder != path)
+        what = f"embedding model {name} has no *.safetensors weights{f' in {places}' if places else ''}"
+        raise UserError(what, where=where, fix="save it with save_pretrained; pickled weights are not read")
+    return EmbeddingModel(path, _fingerprint(path))
+
+
+class Embedded:
+    """Texts as vectors; the cosine is the similarity. A text longer than the model reads is cut there."""
+
+    def __init__(self, texts: Sequence[str], model_path: str) -> None:
+        self._path = model_path
+        self._vectors = _vectors(model_path, tuple(texts))
+
+    def nearest(self, queries: Sequence[str], count: int) -> list[list[int]]:
+        """For each query the places of the `count` most similar texts, the most similar first; ties by place."""
+        if not len(self._vectors):
+            return [[] for _ in queries]
+        asked = _vectors(self._path, tuple(queries))
+        return [best(np.round(self._vectors @ query, DECIMALS), count) for query in asked]
+
+
+@lru_cache(maxsize=KEPT)
+def _vectors(path: str, texts: tuple[str, ...]) -> Vectors:
+    """Of all texts at once, so that what else was embedded before rounds no vector otherwise."""
+    if not texts:
+        return np.zeros((0, 0), dtype=np.float32)
+    found: Vectors = _model(path).encode(
+        list(texts), normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+    )
+    return found.astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _model(path: str) -> Any:
+    """The loaded model, on the CPU: an engine may hold all of a GPU's memory."""
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    try:
+        return SentenceTransformer(
+            path,
+            device="cpu",
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        )
+    except (OSError, ValueError) as error:
+        what = f"the embedding model cannot be loaded: {error}"
+        raise UserError(what, where=path, fix="name another embedding_model") from error
+
+
+def _from_hub(name: str, *, revision: str | None, where: str) -> Path:
+    try:
+        return downloaded(name, revision, where=where)
+    except UserError as error:
+        fix = "check the name and the connection, or name a local folder or package:NAME/path"
+        raise UserError(error.what, where=where, fix=fix) from error
+
+
+def _only_pickled(path: Path) -> Iterator[Path]:
+    """Folders of the model's modules from which the library would unpickle weights."""
+    for folder in dict.fromkeys([path, *_module_folders(path)]):
+        if any(True for kind in PICKLED for _ in folder.glob(kind)) and not any(folder.glob("*.safetensors")):
+            yield folder
+
+
+def _module_folders(path: Path) -> list[Path]:
+    listed = path / "modules.json"
+    if not listed.is_file():
+        return []
+    try:
+        return [path / str(module["path"]) for module in json.loads(listed.read_text("utf-8"))]
+    except (ValueError, TypeError, KeyError) as error:
+        what = "is not the list of modules that sentence-transformers writes"
+        raise UserError(what, where=str(listed), fix="save the model with save_pretrained") from error
+
+
+def _fingerprint(path: Path) -> str:
+    files = {str(file.relative_to(path)): file for kind in WEIGHTS for file in path.rglob(kind) if file.is_file()}
+    return digest({name: file_digest(files[name]) for name in sorted(files)})
