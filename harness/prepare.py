@@ -87,7 +87,7 @@ def _model(resolved: Resolved, *, say: Callable[[str], None]) -> ModelReference:
     return found
 
 
-def family_files(resolved: Resolved, *, model: ModelReference) -> dict[str, FamilyFiles]:
+def family_files(resolved: Resolved, *, model: ModelReference | None = None) -> dict[str, FamilyFiles]:
     """What families need besides their specs; those that need nothing are left out."""
     found = previous_versions(resolved, store=Store(resolved.root / STATE / "store"), model=model)
     for family in resolved.families:

@@ -5,10 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.adapters.models import WEIGHTS, downloaded
 from harness.adapters.retrieval import best
@@ -20,8 +17,13 @@ DECIMALS = 5
 """Of a similarity: what differs by less, by the rounding of a batch, is a tie."""
 KEPT = 8
 """Lists of texts whose vectors stay in memory: variants of one family ask for the same."""
-Vectors = NDArray[np.float32]
-"""Rows of length 1, one a text."""
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+    """Rows of length 1, one a text."""
 
 
 class EmbeddingModel(NamedTuple):
@@ -55,6 +57,8 @@ class Embedded:
 
     def nearest(self, queries: Sequence[str], count: int) -> list[list[int]]:
         """For each query the places of the `count` most similar texts, the most similar first; ties by place."""
+        import numpy as np
+
         if not len(self._vectors):
             return [[] for _ in queries]
         asked = _vectors(self._path, tuple(queries))
@@ -62,8 +66,10 @@ class Embedded:
 
 
 @lru_cache(maxsize=KEPT)
-def _vectors(path: str, texts: tuple[str, ...]) -> Vectors:
+def _vectors(path: str, texts: tuple[str, ...]) -> "Vectors":
     """Of all texts at once, so that what else was embedded before rounds no vector otherwise."""
+    import numpy as np
+
     if not texts:
         return np.zeros((0, 0), dtype=np.float32)
     found: Vectors = _model(path).encode(

@@ -1,12 +1,13 @@
 """Turn texts into an index that finds those most similar to a query: by words (BM25) or by meaning (embeddings)."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.likeness import terms
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Retriever(Protocol):
@@ -49,14 +50,18 @@ class Bm25:
         """For each query the places of the `count` most similar texts, the most similar first; ties by place."""
         return [best(self._scores(terms(query)), count) for query in queries]
 
-    def _scores(self, words: list[str]) -> NDArray[np.float32]:
+    def _scores(self, words: list[str]) -> "NDArray[np.float32]":
+        import numpy as np
+
         if self._index is None or not words:
             return np.zeros(self._size, dtype=np.float32)
         scores: NDArray[np.float32] = self._index.get_scores(words)
         return scores
 
 
-def best(scores: NDArray[np.float32], count: int) -> list[int]:
+def best(scores: "NDArray[np.float32]", count: int) -> list[int]:
     """Places of the `count` highest scores, the highest first; of equals the one that stands first."""
+    import numpy as np
+
     places: list[int] = np.argsort(-scores, kind="stable")[:count].tolist()
     return places

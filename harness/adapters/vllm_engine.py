@@ -110,7 +110,7 @@ class VllmGenerator:
         return (left[start : start + self.chunk] for start in range(0, len(left), self.chunk))
 
     def _run(self, prompts: Sequence[list[int]], *, params: Any) -> list[Any]:
-        asked = [{"prompttoken_ids": prompt} for prompt in prompts]
+        asked = [{"prompt_token_ids": prompt} for prompt in prompts]
         replies: list[Any] = self.engine.generate(asked, params, use_tqdm=False, lora_request=self.lora)
         return replies
 
@@ -118,12 +118,12 @@ class VllmGenerator:
 def _answer(reply: Any) -> Generated:
     one = reply.outputs[0]
     status = "unfinished" if one.finish_reason == "length" else "ok"
-    return Generated(one.text.strip(), status, len(reply.prompttoken_ids), len(one.token_ids))
+    return Generated(one.text.strip(), status, len(reply.prompt_token_ids), len(one.token_ids))
 
 
 def _log_likelihood(reply: Any) -> list[float]:
     """Log probability of each token of a prompt after those before it; that of the first, which has none, is 0."""
-    steps = zip(reply.prompttoken_ids, reply.prompt_logprobs, strict=True)
+    steps = zip(reply.prompt_token_ids, reply.prompt_logprobs, strict=True)
     return [0.0 if known is None else float(known[token].logprob) for token, known in steps]
 
 

@@ -13,7 +13,7 @@ from harness.loading.optimisers import EXTRA
 from harness.plan import family_champions
 from harness.plan.arms import BY_LIKELIHOOD
 from harness.prompts import PromptConfig
-from harness.report.build import _effort
+from harness.report.effort import efforts
 from harness.steps import Step
 
 FAMILIES = {
@@ -136,8 +136,8 @@ def test_an_optimiser_is_given_no_test_item_and_comes_before_they_are_sealed(spe
 
 def test_what_an_optimiser_spent_counts_as_effort_of_prompting(spec: Path) -> None:
     world = planted(lambda prompt: False)
-    finished = world.reach(fake_setup(loaded(spec, "zero_shot", "optimised")), goal="baselines")
-    prompting, _ = _effort(finished, store=world)  # type: ignore[arg-type]
+    setup = fake_setup(loaded(spec, "zero_shot", "optimised"))
+    prompting = efforts(setup, world.reach(setup, goal="baselines"), find=world.find).sides[0]
     arms = len(FAMILIES["zero_shot"]) + 1
     assert (prompting.tokens_in, prompting.tokens_out) == (1000 + 10 * arms, 200 + 5 * arms)
     assert prompting.configurations == len(FAMILIES["zero_shot"]) + 7

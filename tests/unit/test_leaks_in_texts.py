@@ -178,5 +178,5 @@ def test_a_shot_that_equals_a_test_item_never_counts(tmp_path: Path, monkeypatch
     scores = {"metrics": ["exact_match"], "kind": "generation", "labels": [], "split": "test"}
     found = bench.run(write_scores, "scores", scores)
     rows = [(row["leaked"], row["exact_match"]) for row in read_rows(tmp_path / "scores" / "scores.jsonl")]
-    assert sorted(rows) == [(False, 0.0)] * 3 + [(True, 1.0)], "the shot gives its twin away, and only that"
+    assert sorted(rows) == [(False, 0.0)] * 3 + [(True, 0.0)], "the twin is not shown, and not judged"
     assert found["mean"] == {"exact_match": 0.0}

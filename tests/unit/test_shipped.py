@@ -40,7 +40,7 @@ def test_every_shipped_prompt_asks_for_the_input_and_leaves_no_gap(name: str) ->
     for prompt in prompts.values():
         assert placeholders(prompt.template) == ["input"]
         assert ": ." not in prompt.template, "an empty list of labels"
-    asked = {(prompt.system, prompt.template, prompt.shots, prompt.layout) for prompt in prompts.values()}
+    asked = {prompt.model_dump_json() for prompt in prompts.values()}
     variants = [variant for family in resolved.families for variant in family.variants if variant.rule is None]
     assert len(asked) == len(variants), "each variant is an idea of its own"
     allowed = prompts["engineered/allowed_answers"].template
@@ -48,6 +48,8 @@ def test_every_shipped_prompt_asks_for_the_input_and_leaves_no_gap(name: str) ->
     assert ("Choose one of these" in allowed) == bool(labels)
 
 
+@needs_samples
+@pytest.mark.parametrize("name", ["quickstart", "privacy_qa"])
 def test_the_family_that_searches_suits_every_task(name: str) -> None:
     path = ROOT / "experiments" / f"{name}.yaml"
     (family,) = load_experiment(path, overrides=["baselines=[optimised]"]).families
