@@ -15,7 +15,7 @@ from harness.loading.words import KeyPath, clipped, did_you_mean, dotted, listed
 from harness.metrics import METRICS
 from harness.specs import TaskSpec
 
-PLACEHOLDERS = ("input", "instruction", "labels")
+PLACEHOLDERS = ("input", "instruction", "labels", "definitions")
 IN_PATTERNS = (*PLACEHOLDERS, "passages")
 """Only a variant has passages, so only its own pattern may say where they stand."""
 CODE_FILE = "metrics.py"
@@ -43,6 +43,15 @@ class TaskFiles:
         yield from self._metric_problems()
         yield from placeholder_problems(self.spec.template, ("template",), places=self.places)
         yield from self._prompt_problems()
+        yield from self._definition_problems()
+
+    def _definition_problems(self) -> Iterator[Problem]:
+        known = self.spec.labels if self.spec.kind == "label" else []
+        for name in self.spec.definitions:
+            if known is not None and name not in known:
+                what = f"definitions names {shown(name)}, which is no label of the task"
+                fix = did_you_mean(name, known, kind="labels") if known else "leave it out, or kind: label"
+                yield self.places.problem(("definitions", name), what, fix=fix, key=True)
 
     def code(self) -> dict[str, str]:
         """Source text of every custom metric, by metric name."""

@@ -118,25 +118,34 @@ def short_of_examples(arms: Iterable[PromptArm], *, train: int) -> list[str]:
 
 def plain_prompt(task: TaskSpec, *, labels: list[str]) -> PromptConfig:
     """The task's own instruction: zero-shot, and what the tuned model is trained and asked with."""
-    known = {"instruction": task.instruction, "labels": ", ".join(labels)}
-    return PromptConfig(template=filled(task.template, {**known, "instruction": filled(task.instruction, known)}))
+    known = label_words(task, labels=labels)
+    instruction = filled(task.instruction, known)
+    return PromptConfig(template=filled(task.template, {**known, "instruction": instruction}))
 
 
 def prompt_of(variant: VariantSpec, *, resolved: Resolved, labels: list[str]) -> PromptConfig:
     """A variant with everything filled in but the item."""
     task = resolved.task
     template = plain_prompt(task, labels=labels).template
-    known = {"instruction": filled(task.instruction, {"labels": ", ".join(labels)}), "labels": ", ".join(labels)}
+    words = label_words(task, labels=labels)
+    known = {"instruction": filled(task.instruction, words), **words}
     if variant.prompt == "engineered":
         template = filled(resolved.engineered_prompt.strip(), known)
     elif variant.pattern is not None:
-        template = filled(_fitting(variant.pattern, labels=labels), known)
+        template = filled(_fitting(variant.pattern, words=words), known)
     if variant.passages and "passages" not in placeholders(template):
         template = PASSAGES_ABOVE + template
     kept = ("system", "shots", "choose", "seed", "order", "layout", "passages")
     return PromptConfig(template=template, **{name: getattr(variant, name) for name in kept})
 
 
-def _fitting(pattern: str, *, labels: list[str]) -> str:
-    """A pattern without the lines about labels, for a task that has none."""
-    return pattern if labels else "\n".join(line for line in pattern.split("\n") if "{labels}" not in line)
+def label_words(task: TaskSpec, *, labels: list[str]) -> dict[str, str]:
+    """What prompts say of the labels: their list, and a line for each that is defined."""
+    defined = [f"{label}: {task.definitions[label]}" for label in labels if label in task.definitions]
+    return {"labels": ", ".join(labels), "definitions": "\n".join(defined)}
+
+
+def _fitting(pattern: str, *, words: dict[str, str]) -> str:
+    """A pattern without the lines about labels, or what they mean, for a task that says nothing of them."""
+    unsaid = {name for name, said in words.items() if not said}
+    return "\n".join(line for line in pattern.split("\n") if unsaid.isdisjoint(placeholders(line)))

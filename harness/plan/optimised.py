@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from harness.plan import build
 from harness.plan.answering import prompt_step
-from harness.plan.arms import PromptArm, asked_arms, plain_prompt
+from harness.plan.arms import PromptArm, asked_arms, label_words, plain_prompt
 from harness.plan.desk import Desk
 from harness.plan.setup import Setup
 from harness.prompts import PromptConfig, filled
@@ -37,7 +37,7 @@ def optimise_step(setup: Setup, family: BaselineSpec, spec: DspySpec, *, data: s
     asked = prompt_step(setup, arm, split="validation", needs={"data": data}, title="")
     scored = build.score_step(setup, split="validation", labels=labels, needs={}, title="")
     inputs = {name: value for name, value in asked.inputs.items() if name not in ("prompt", "split")}
-    known = {"labels": ", ".join(labels)}
+    known = label_words(task, labels=labels)
     inputs |= {
         "dspy": spec.model_dump(mode="json"),
         "frame": _frame(task, known=known),

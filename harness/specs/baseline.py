@@ -42,8 +42,8 @@ class VariantSpec(Spec):
     prompt: Literal["plain", "engineered"] = "plain"
     """`plain`: the task's instruction; `engineered`: the task's hand-written prompt."""
     pattern: str | None = None
-    """Instruction pattern that replaces the task's; `{instruction}`, `{labels}`, `{input}` and `{passages}` are
-    filled in."""
+    """Instruction pattern that replaces the task's; `{instruction}`, `{labels}`, `{definitions}`, `{input}` and
+    `{passages}` are filled in, and lines about labels are left out for a task that has none."""
     system: str | None = None
     """System message; null leaves the chat template's own."""
 

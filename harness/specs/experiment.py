@@ -111,7 +111,9 @@ class ExperimentSpec(Spec):
     """Name of a folder in tasks/."""
     model: ModelSpec = ModelSpec()
     """The base model."""
-    baselines: list[str] = Field(default=["trivial", "zero_shot", "few_shot", "engineered"], min_length=1)
+    baselines: list[str] = Field(
+        default=["trivial", "zero_shot", "few_shot", "few_shot_retrieved", "engineered", "optimised"], min_length=1
+    )
     """Prompt families, files in baselines/."""
     search: SearchSpec = SearchSpec()
     """The tuning arm."""

@@ -64,6 +64,8 @@ class TaskSpec(Spec):
     """`label`: the answer is one of a fixed set; anything else counts as wrong."""
     labels: list[str] | None = Field(default=None, min_length=1)
     """The label set; null takes the answers of the training split."""
+    definitions: dict[str, str] = Field(default_factory=dict)
+    """What labels mean, for `{definitions}` in prompts; those that need no explanation may be left out."""
     data: DataSpec
     """Where the examples come from."""
     instruction: str
@@ -71,7 +73,7 @@ class TaskSpec(Spec):
     template: str = "{instruction}\n\n{input}"
     """How instruction and input make one user message."""
     engineered: str = "prompts/engineered.txt"
-    """File of the hand-written prompt; `{input}`, `{labels}` and `{instruction}` are filled in."""
+    """File of the hand-written prompt; `{input}`, `{labels}`, `{definitions}` and `{instruction}` are filled in."""
     corpus: CorpusSpec | None = None
     """What variants with `passages` retrieve from; null: no such variant can be used."""
     metrics: list[str] = Field(min_length=1)
