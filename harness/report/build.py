@@ -12,15 +12,8 @@ from harness.plan.setup import Setup
 from harness.records import Example, Prediction, Trial, Verdict
 from harness.report import checked, tables
 from harness.report.caveats import headline, warnings
-from harness.report.document import (
-    Answer,
-    Arm,
-    DataSummary,
-    Duplicate,
-    Forgetting,
-    Report,
-    ShownExample,
-)
+from harness.report.data_rows import Answer, DataSummary, Duplicate, ShownExample
+from harness.report.document import Arm, Forgetting, Report
 from harness.report.effort import efforts
 from harness.report.effort_table import TIMED
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
@@ -39,10 +32,9 @@ def build(setup: Setup, *, finished: Plan, store: Store) -> Report:
 
 
 def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
-    task, experiment = setup.resolved.task, setup.resolved.experiment
+    task, experiment, best = setup.resolved.task, setup.resolved.experiment, _best_prompt(setup, finished)
     judged = finished.judgement.summary if finished.judgement else None
     frame = tables.score_frame({scored.arm.name: scored.scores.path for scored in _tested(finished)})
-    best = _best_prompt(setup, finished)
     verdict: Verdict = judged["verdict"] if judged else "INCONCLUSIVE"
     title = metric_info(setup.metric).title
     spent = efforts(setup, finished, find=store.find)

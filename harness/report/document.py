@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.records import Record, Trial, Verdict
+from harness.report.data_rows import DataSummary, ShownExample
 
 
 class Arm(Record):
@@ -178,62 +179,6 @@ class LeakedCheck(Record):
     """The verdict on all items."""
     conditions_with: list[GateCondition]
     """The conditions on all items."""
-
-
-class Duplicate(Record):
-    """The same input in two splits."""
-
-    first: str
-    """`split/id`."""
-    second: str
-    """`split/id`."""
-
-
-class DataSummary(Record):
-    """What the splits hold."""
-
-    source: str
-    """Where the rows came from."""
-    license: str
-    """Their licence."""
-    sizes: dict[str, int]
-    """Examples per split."""
-    hashes: dict[str, str]
-    """SHA-256 of each split's file."""
-    duplicates: list[Duplicate]
-    """Exact duplicates across splits (input equal after trimming)."""
-    duplicates_total: int
-    """How many there are; the list holds the first hundred."""
-    leaked: list[Duplicate] = Field(default_factory=list)
-    """Test items (first) that equal a training or validation input but for case, space and punctuation (second)."""
-    leaked_total: int = 0
-    """How many there are; they are not judged. The list holds the first hundred."""
-    dropped: int
-    """Rows left out: no input or reference, or a source shared with the test split."""
-
-
-class Answer(Record):
-    """One arm's answer to one shown item."""
-
-    arm: str
-    """Which arm."""
-    text: str
-    """What it said (hostile text: escape it)."""
-    score: float
-    """The deciding metric on it."""
-
-
-class ShownExample(Record):
-    """One test item with every champion's answer."""
-
-    id: str
-    """The item."""
-    input: str
-    """What was asked."""
-    reference: str
-    """The right answer."""
-    answers: list[Answer]
-    """One per champion."""
 
 
 class Report(Record):

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from harness.records import Trial
 from harness.report import formats, views
-from harness.report.document import Arm, GateCondition, Report, ShownExample, SliceRow
+from harness.report.data_rows import ShownExample
+from harness.report.document import Arm, GateCondition, Report, SliceRow
 from harness.report.effort_table import effort_table
 from harness.report.gfm import inline, name, table
 from harness.report.text import shortened

@@ -3,7 +3,8 @@
 from typing import Any, Literal
 
 from harness.records import Epoch, Trial
-from harness.report.document import Answer, Arm, DataSummary, Effort, FormRow, GateCondition, ShownExample, SliceRow
+from harness.report.data_rows import Answer, DataSummary, ShownExample
+from harness.report.document import Arm, Effort, FormRow, GateCondition, SliceRow
 
 Outcome = Literal["pass", "fail", "unresolved"]
 FOUND = {"pass": "is proven", "fail": "is ruled out", "unresolved": "is neither proven nor ruled out"}

@@ -4,7 +4,8 @@ from typing import Any
 
 import report_parts as parts
 
-from harness.report.document import Answer, Arm, Duplicate, Forgetting, LeakedCheck, Report, ShownExample
+from harness.report.data_rows import Answer, Duplicate, ShownExample
+from harness.report.document import Arm, Forgetting, LeakedCheck, Report
 
 HOSTILE = (
     "<script>alert(1)</script> [bold]x[/bold] [link=https://evil.example]y[/link] \x1b[31mred \x07 a|b ```js "

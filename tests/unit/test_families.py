@@ -1,6 +1,7 @@
 """Each prompt family sends the variant that is best on validation, and only that, to the exam."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from workspace import failure, make_workspace, write
 from harness.loading import Resolved, load_experiment
 from harness.loading.optimisers import EXTRA
 from harness.plan import family_champions
-from harness.plan.arms import BY_LIKELIHOOD
+from harness.plan.arms import BY_LIKELIHOOD, prompt_of
 from harness.prompts import PromptConfig
 from harness.report.effort import efforts
+from harness.specs import VariantSpec
 from harness.steps import Step
 
 FAMILIES = {
@@ -190,3 +192,22 @@ def test_a_variant_cannot_take_the_optimisers_name(tmp_path: Path, spec: Path) -
     write(tmp_path, "baselines/optimised.yaml", family("optimised", ["{name: dspy_gepa}"], more=more))
     (line,) = failure("baselines=[optimised]", path=str(spec))
     assert "optimised.yaml:5:12: variants.0.name is 'dspy_gepa'" in line
+
+
+@pytest.mark.parametrize(
+    ("labels", "definitions", "said"),
+    [
+        ([], {}, ["Do it.", "{input}"]),
+        (["a", "b"], {}, ["Do it.", "One of: a, b", "{input}"]),
+        (["a", "b"], {"b": "second"}, ["Do it.", "One of: a, b", "b: second", "{input}"]),
+    ],
+)
+def test_lines_about_labels_are_left_out_where_a_task_says_nothing_of_them(
+    spec: Path, labels: list[str], definitions: dict[str, str], said: list[str]
+) -> None:
+    resolved = load_experiment(spec)
+    task = resolved.task.model_copy(update={"definitions": definitions, "instruction": "Do it."})
+    pattern = "{instruction}\nOne of: {labels}\n{definitions}\n{input}"
+    variant = VariantSpec(name="listed", pattern=pattern)
+    prompt = prompt_of(variant, resolved=replace(resolved, task=task), labels=labels)
+    assert prompt.template.split("\n") == said

@@ -11,7 +11,8 @@ from report_reading import Page, terminal
 
 from harness.records import Epoch
 from harness.report import curves, formats, text
-from harness.report.document import Answer, GateCondition, Report, ShownExample
+from harness.report.data_rows import Answer, ShownExample
+from harness.report.document import GateCondition, Report
 from harness.report.html import LONGEST, render_html
 from harness.report.markdown import render_markdown
 
