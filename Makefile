@@ -25,7 +25,7 @@ lint: $(DEV)  ## Style, types and the import map.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(DEV)  ## Benchmarks; run them with nothing else going on.
+bench: $(DEV)  ## Benchmarks, half an hour to an hour; run them with nothing else going on.
 	$(BIN)/python tests/benchmarks
 
 clean:  ## Remove the environment and all results of runs; which test items were used stays known.

@@ -31,8 +31,14 @@ class Beginning(NamedTuple):
     """Keys and values of each layer, [1, key/value heads, tokens, head dimension]."""
 
 
-def is_plain(base: Any) -> bool:
-    """Whether this module's attention is that of the model: known type, every layer sees all tokens before it."""
+def is_plain(model: LanguageModel) -> bool:
+    """Whether this module's attention is that of the model: known type, every layer sees all tokens before it.
+
+    Code from elsewhere may call itself by a known type and take no notice of `beginning`.
+    """
+    base = model.base
+    if not type(base).__module__.startswith("transformers.models."):
+        return False
     kinds = set(getattr(base.config, "layer_types", None) or ["full_attention"])
     sliding = getattr(base.config, "sliding_window", None) and getattr(base.config, "use_sliding_window", True)
     known = base.config.model_type in PLAIN and base.config._attn_implementation == "sdpa"

@@ -5,14 +5,15 @@ from typing import Any
 
 from harness.adapters.beginnings import shared_prefix
 from harness.adapters.generator import Generated
-from harness.adapters.language_model import LanguageModel, stop_ids
+from harness.adapters.language_model import LanguageModel, turn_end
 from harness.adapters.likelihood import Packed, scored_rows
 
 
-def label_ids(model: LanguageModel, labels: Sequence[str]) -> list[list[int]]:
-    """Each label's tokens with the end of the turn: without it “card” would beat “card lost” wherever both fit."""
-    end = model.tokenizer.eos_token_id if model.tokenizer.eos_token_id is not None else stop_ids(model)[0]
-    return [[*model.tokenizer(label, add_special_tokens=False)["input_ids"], end] for label in labels]
+def label_ids(tokenizer: Any, labels: Sequence[str]) -> list[list[int]]:
+    """Each label's tokens and the end of the turn: without it “card” would beat “card lost” wherever both fit."""
+    end = turn_end(tokenizer)
+    ends = [] if end is None else [end]
+    return [[*tokenizer(label, add_special_tokens=False)["input_ids"], *ends] for label in labels]
 
 
 class Chooser:
@@ -32,7 +33,7 @@ class Chooser:
         """
         from harness.adapters.attention import beginning_of, is_plain
 
-        plain = is_plain(self.model.base)
+        plain = is_plain(self.model)
         if plain and self.prefix and self._beginning is None:
             self._beginning = beginning_of(self.model, self.prefix)
         start = len(self.prefix) if plain else 0

@@ -123,7 +123,7 @@ class Endpoint:
 
     def shown(self, text: str) -> str:
         """What a server said, on one short line, without the key or a piece of it."""
-        pieces = [self.key[start : start + PIECE] for start in range(len(self.key) - PIECE)]
+        pieces = [self.key[start : start + PIECE] for start in range(len(self.key) - PIECE + 1)]
         for secret in filter(None, [self.key, *pieces]):
             text = text.replace(secret, "***")
         line = " ".join("".join(char if char.isprintable() else " " for char in text).split())

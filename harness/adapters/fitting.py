@@ -11,21 +11,24 @@ SHARE = 0.3
 """Of the memory that the weights leave."""
 HELD = 12
 """Vectors of the hidden size that reading a token holds at once, roughly: residual, projections, feed-forward."""
+SCORE_BYTES = 4
+"""Of a score over the vocabulary."""
 
 
 def fitting_rows(base: Any, *, tokens: int) -> int:
     """Rows of so many tokens, read and written, between 1 and `MOST`; the same on the same machine."""
     free = SHARE * max(0.0, total_memory(str(base.device)) - _weights(base))
-    return int(max(1, min(MOST, free // (tokens * _token_bytes(base) + 4 * base.config.vocab_size))))
+    config = base.config.get_text_config()
+    row = tokens * _token_bytes(config, size=base.dtype.itemsize) + SCORE_BYTES * config.vocab_size
+    return int(max(1, min(MOST, free // row)))
 
 
-def _token_bytes(base: Any) -> int:
-    """Keys, values and activations of one token."""
-    config, size = base.config, base.dtype.itemsize
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    kept = 2 * config.num_hidden_layers * heads * head
-    return int(size * (kept + HELD * config.hidden_size))
+def _token_bytes(config: Any, *, size: int) -> int:
+    """Keys, values and activations of one token; models without attention keep less than this."""
+    heads = getattr(config, "num_attention_heads", None) or 1
+    grouped = getattr(config, "num_key_value_heads", None) or heads
+    head = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return int(size * (2 * config.num_hidden_layers * grouped * head + HELD * config.hidden_size))
 
 
 def _weights(base: Any) -> int:

@@ -57,7 +57,7 @@ class TransformersGenerator:
         """The label that is likeliest as the whole answer to each conversation, in their order."""
         from harness.adapters.choosing import Chooser, label_ids
 
-        prompts, ids = token_ids(self.model.tokenizer, conversations), label_ids(self.model, labels)
+        prompts, ids = token_ids(self.model.tokenizer, conversations), label_ids(self.model.tokenizer, labels)
         room, read = max(map(len, ids)), sum(map(len, ids))
         chooser = Chooser(self.model, self._fitting(prompts, room=room), labels=labels, ids=ids)
         return self._filled(prompts, room=room, read=read, known=known, keep=keep, work=chooser.chosen)

@@ -100,10 +100,23 @@ def strip(model: LanguageModel) -> None:
 
 
 def stop_ids(model: LanguageModel) -> list[int]:
-    """End tokens of the model's generation settings and of its tokenizer."""
+    """End tokens of the model's generation settings, of its tokenizer and of its chat template."""
     known = model.base.generation_config.eos_token_id
     listed = known if isinstance(known, list) else [known]
-    return sorted({token for token in (*listed, model.tokenizer.eos_token_id) if token is not None})
+    ends = (*listed, model.tokenizer.eos_token_id, turn_end(model.tokenizer))
+    return sorted({token for token in ends if token is not None})
+
+
+def turn_end(tokenizer: Any) -> int | None:
+    """The special token that the chat template writes behind an answer; else the tokenizer's own end."""
+    turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
+    asked = tokenizer.apply_chat_template(turns[:1], tokenize=False, add_generation_prompt=True)
+    whole = tokenizer.apply_chat_template(turns, tokenize=False)
+    answer = tokenizer(whole.removeprefix(asked), add_special_tokens=False)["input_ids"]
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id, tokenizer.bos_token_id}
+    ends = [token for token in answer if token in special] if whole.startswith(asked) else []
+    found: int | None = ends[0] if ends else tokenizer.eos_token_id
+    return found
 
 
 def _load(identity: dict[str, Any], *, path: str) -> LanguageModel:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from harness.adapters.fitting import SCORE_BYTES
 from harness.adapters.language_model import LanguageModel
 
 LOGITS_BYTES = 2**28
@@ -43,7 +44,7 @@ def scored_rows(model: LanguageModel, rows: Sequence[Packed], beginning: Any) ->
     """
     from harness.adapters.attention import is_plain
 
-    if is_plain(model.base):
+    if is_plain(model):
         return _in_parts(model, list(rows), beginning)
     alone = [Packed(row.context, [continuation]) for row in rows for continuation in row.continuations]
     scores = iter(_in_parts(model, alone, None))
@@ -53,7 +54,7 @@ def scored_rows(model: LanguageModel, rows: Sequence[Packed], beginning: Any) ->
 def _in_parts(model: LanguageModel, rows: list[Packed], beginning: Any) -> list[list[Scored]]:
     """Batches whose scores over the vocabulary fit `LOGITS_BYTES`."""
     width = 1 + max(row.tail for row in rows)
-    most = max(1, LOGITS_BYTES // (width * model.base.config.vocab_size * 4))
+    most = max(1, LOGITS_BYTES // (width * model.base.config.get_text_config().vocab_size * SCORE_BYTES))
     parts = [rows[start : start + most] for start in range(0, len(rows), most)]
     return [scores for part in parts for scores in _batch(model, part, beginning)]
 
@@ -61,53 +62,55 @@ def _in_parts(model: LanguageModel, rows: list[Packed], beginning: Any) -> list[
 def _batch(model: LanguageModel, rows: Sequence[Packed], beginning: Any) -> list[list[Scored]]:
     from harness.adapters.attention import is_plain, left_padded, shared
 
-    base = model.base
-    contexts, there = left_padded([row.context for row in rows], pad=0, device=base.device)
-    tails, owners, offsets = _tails(rows, device=base.device)
-    first = (there.cumsum(dim=1) - 1).clamp(min=0)
+    device = model.base.device
+    ids, there = left_padded([[*row.context, *_read(row)] for row in rows], pad=0, device=device)
+    owners, _ = left_padded([_owners(row) for row in rows], pad=0, device=device)
+    positions, _ = left_padded([_positions(row) for row in rows], pad=0, device=device)
     asked: dict[str, Any] = {
-        "input_ids": torch.cat([contexts, tails], dim=1),
-        "position_ids": torch.cat([first, first[:, -1:] + offsets], dim=1) + (len(beginning.ids) if beginning else 0),
+        "input_ids": ids,
+        "position_ids": positions + (len(beginning.ids) if beginning else 0),
         "use_cache": False,
-        "logits_to_keep": tails.shape[1] + 1,
+        "logits_to_keep": 1 + max(row.tail for row in rows),
     }
     with torch.inference_mode():
-        if is_plain(base):
+        if is_plain(model):
             asked |= {"beginning": beginning} if beginning else {}
-            with shared(base):
+            with shared(model.base):
                 logits = model.active(attention_mask=_mask(there, owners), **asked).logits
         else:
-            logits = model.active(attention_mask=torch.cat([there, owners > 0], dim=1).long(), **asked).logits
-    return [_row(row, line) for row, line in zip(rows, logits, strict=True)]
+            logits = model.active(attention_mask=there.long(), **asked).logits
+    return [_row(row, lines[-row.tail - 1 :]) for row, lines in zip(rows, logits, strict=True)]
 
 
-def _tails(rows: Sequence[Packed], *, device: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Ids, the number of the continuation (from 1; 0 is padding) and the place in it (from 1), each [rows, widest]."""
-    widest = max(row.tail for row in rows)
-    ids, owners, offsets = (torch.zeros(len(rows), widest, dtype=torch.long) for _ in range(3))
-    for place, row in enumerate(rows):
-        read = [continuation[:-1] for continuation in row.continuations]
-        ids[place, : row.tail] = torch.tensor([token for part in read for token in part], dtype=torch.long)
-        owners[place, : row.tail] = torch.tensor([number for number, part in enumerate(read, 1) for _ in part])
-        offsets[place, : row.tail] = torch.tensor([offset for part in read for offset in range(1, len(part) + 1)])
-    return ids.to(device), owners.to(device), offsets.to(device)
+def _read(row: Packed) -> list[int]:
+    """The continuations one after the other, each without its last token."""
+    return [token for continuation in row.continuations for token in continuation[:-1]]
+
+
+def _owners(row: Packed) -> list[int]:
+    """Whose each token is: 0 for the context, then the number of the continuation from 1."""
+    tails = [number for number, one in enumerate(row.continuations, 1) for _ in one[:-1]]
+    return [*[0] * len(row.context), *tails]
+
+
+def _positions(row: Packed) -> list[int]:
+    """Each token's place as if its continuation stood alone behind the context."""
+    start = len(row.context)
+    return [*range(start), *(start + place for one in row.continuations for place in range(len(one) - 1))]
 
 
 def _mask(there: torch.Tensor, owners: torch.Tensor) -> torch.Tensor:
     """[rows, 1, tokens, tokens]: a token sees the context before it and its own continuation; padding sees itself."""
-    number = torch.cat([torch.zeros_like(there, dtype=torch.long), owners], dim=1)
-    real = torch.cat([there, owners > 0], dim=1)
-    in_context = torch.cat([there, torch.zeros_like(owners, dtype=torch.bool)], dim=1)
-    size = number.shape[1]
+    size = there.shape[1]
     before = torch.ones(size, size, dtype=torch.bool, device=there.device).tril()
-    related = in_context[:, None, :] | (number[:, :, None] == number[:, None, :])
+    related = (owners[:, None, :] == 0) | (owners[:, :, None] == owners[:, None, :])
     itself = torch.eye(size, dtype=torch.bool, device=there.device)
-    return (before & real[:, None, :] & related | itself)[:, None]
+    return (before & there[:, None, :] & related | itself)[:, None]
 
 
 def _row(row: Packed, logits: torch.Tensor) -> list[Scored]:
-    """The continuations of one row from its scores, [1 + widest tail, vocabulary]: the context's end comes first."""
-    values = logits[: row.tail + 1].float()
+    """The continuations of one row from its scores, [1 + tail, vocabulary]: the context's end comes first."""
+    values = logits.float()
     sums, best = values.logsumexp(dim=-1), values.argmax(dim=-1)
     found, start = [], 1
     for continuation in row.continuations:

@@ -18,6 +18,8 @@ from harness.adapters.language_model import LanguageModel, stop_ids
 from harness.adapters.likelihood import Packed, Scored, scored_rows
 
 LONGEST = 2048
+WIDEST = 256
+"""Tokens of continuations that may stand behind a shorter context in one row."""
 Request = tuple[Any, list[int], list[int]]
 """Whatever was asked, and the tokens of context and continuation."""
 Progress = Callable[[int, int], None]
@@ -41,9 +43,10 @@ class EngineLM(HFLM):  # type: ignore[misc]
         cut = [self._cut(context, continuation) for _, context, continuation in requests]
         for place, (context, _) in enumerate(cut):
             asked[tuple(context)].append(place)
-        rows = [Packed(list(context), [cut[place][1] for place in places]) for context, places in asked.items()]
+        groups = [part for places in asked.values() for part in _parts(places, cut)]
+        rows = [Packed(cut[places[0]][0], [cut[place][1] for place in places]) for places in groups]
         found: dict[int, Scored] = {}
-        for places, scores in zip(asked.values(), self._scored(rows, total=len(requests)), strict=True):
+        for places, scores in zip(groups, self._scored(rows, total=len(requests)), strict=True):
             found.update(zip(places, scores, strict=True))
         return [(found[place].logprob, found[place].greedy) for place in range(len(requests))]
 
@@ -70,7 +73,7 @@ class EngineLM(HFLM):  # type: ignore[misc]
 
     def _beginning(self, contexts: list[list[int]]) -> tuple[Beginning | None, int]:
         """What all contexts begin with, where it is long enough to share, and its length."""
-        prefix = shared_prefix(contexts) if is_plain(self.held.base) else []
+        prefix = shared_prefix(contexts) if is_plain(self.held) else []
         return (beginning_of(self.held, prefix) if prefix else None), len(prefix)
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
@@ -90,7 +93,7 @@ class EngineLM(HFLM):  # type: ignore[misc]
     def _is_ours(self, settings: dict[str, Any]) -> bool:
         """Whether these settings ask for greedy text, of a model that our loop reads."""
         odd = settings.keys() - {"until", "max_gen_toks", "do_sample", "temperature"}
-        return is_plain(self.held.base) and not settings["do_sample"] and not odd
+        return is_plain(self.held) and not settings["do_sample"] and not odd
 
     def _written(self, requests: list[Any], settings: dict[str, Any]) -> list[str]:
         limit = settings["max_gen_toks"]
@@ -110,3 +113,17 @@ class EngineLM(HFLM):  # type: ignore[misc]
         rows = worked(write, tokens, base=self.held.base, most=None, keep=lambda new: None)
         texts = [self.tok_decode(rows[place]) for place in range(len(prompts))]
         return [postprocess_generated_text(generation=text, stop=until, think_end_token=None) for text in texts]
+
+
+def _parts(places: list[int], cut: list[tuple[list[int], list[int]]]) -> list[list[int]]:
+    """Requests of one context in rows that are not much longer than it: attention grows with a row's square."""
+    most = max(WIDEST, len(cut[places[0]][0]))
+    parts: list[list[int]] = [[]]
+    read = 0
+    for place in places:
+        read += len(cut[place][1])
+        if parts[-1] and read > most:
+            parts.append([])
+            read = len(cut[place][1])
+        parts[-1].append(place)
+    return parts

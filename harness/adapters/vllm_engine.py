@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.adapters.choosing import label_ids
 from harness.adapters.generation import token_ids
 from harness.adapters.generator import Answerer, Generated, Keep, checked_engine
 from harness.adapters.language_model import OTHERS, let_go, loaded_tokenizer
@@ -80,7 +81,7 @@ class VllmGenerator:
 
         # vLLM must generate to answer at all: one token, which nobody reads.
         scored = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=1, detokenize=False)
-        ends = [self._whole(label) for label in labels]
+        ends = label_ids(self.tokenizer, labels)
         prompts = token_ids(self.tokenizer, conversations)
         found = self._too_long(prompts, room=max(map(len, ends)) + 1) | dict(known)
         for places in self._chunks(len(prompts), found):
@@ -94,11 +95,6 @@ class VllmGenerator:
             found.update(new)
             keep(new)
         return [found[place] for place in range(len(prompts))]
-
-    def _whole(self, label: str) -> list[int]:
-        """A label's tokens and the end: “no” must not win as the beginning of “not sure”."""
-        ids: list[int] = self.tokenizer(label, add_special_tokens=False)["input_ids"]
-        return [*ids, self.tokenizer.eos_token_id]
 
     def _too_long(self, prompts: Sequence[list[int]], *, room: int) -> dict[int, Generated]:
         context = int(self.engine.llm_engine.model_config.max_model_len)

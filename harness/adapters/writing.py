@@ -13,17 +13,19 @@ class Writer:
     """Answers batches out of `prompts`, ids by place, whose shared beginning is read once."""
 
     def __init__(self, model: LanguageModel, prompts: Mapping[int, list[int]], *, limit: int) -> None:
+        from harness.adapters.attention import is_plain
+
         self.model, self.prompts, self.limit = model, prompts, limit
         self.stops = stop_ids(model)
-        self.prefix = shared_prefix(list(prompts.values()))
+        self.plain = is_plain(model)
+        # Padding behind a shared beginning would push it out of a sliding window, which counts places.
+        self.prefix = shared_prefix(list(prompts.values())) if self.plain else []
         self._beginning: Any = None
 
     def written(self, batch: list[int]) -> list[Generated]:
         """Greedy answers to the prompts at these places."""
-        from harness.adapters.attention import is_plain
-
         prompts = [self.prompts[place] for place in batch]
-        rows = self._by_loop(prompts) if is_plain(self.model.base) else self._by_library(prompts)
+        rows = self._by_loop(prompts) if self.plain else self._by_library(prompts)
         return [self._answer(ids, tokens_in=len(prompt)) for ids, prompt in zip(rows, prompts, strict=True)]
 
     def _by_loop(self, prompts: list[list[int]]) -> list[list[int]]:
@@ -37,11 +39,7 @@ class Writer:
         return greedy(self.model, rests, limit=self.limit, halt=lambda ids: ids[-1] in ends, beginning=self._beginning)
 
     def _by_library(self, prompts: list[list[int]]) -> list[list[int]]:
-        if self.prefix and self._beginning is None:
-            self._beginning = library_loop.cache_of(self.model, self.prefix)
-        return library_loop.greedy(
-            self.model, prompts, limit=self.limit, stops=self.stops, prefix=self.prefix, cache=self._beginning
-        )
+        return library_loop.greedy(self.model, prompts, limit=self.limit, stops=self.stops)
 
     def _answer(self, ids: list[int], *, tokens_in: int) -> Generated:
         end = next((place for place, token in enumerate(ids) if token in self.stops), None)

@@ -21,6 +21,7 @@ from harness.plan import Goal, Plan, family_champions
 from harness.plan.power import expected
 from harness.plan.setup import Setup
 from harness.prepare import STATE, checked_engines, prepared, uses_hub
+from harness.report.text import one_line
 from harness.runner import run_to_goal
 from harness.runner.local_worker import LocalWorker
 from harness.store import Store
@@ -54,7 +55,9 @@ def baselines_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     for row, scored in zip(rows, finished.baselines, strict=True):
         name = f"{'●' if row['champion'] else ' '} {scored.arm.name}"
         table.add_row(
-            name, *(f"{value:.3f}" for value in scored.scores.summary["mean"].values()), escape(scored.arm.description)
+            name,
+            *(f"{value:.3f}" for value in scored.scores.summary["mean"].values()),
+            escape(one_line(scored.arm.description)),
         )
     out.print(table)
     return 0

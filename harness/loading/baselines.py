@@ -91,4 +91,7 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
             yield places.problem(("variants", i, "name"), what, fix=f"name: {variant.name}_2")
         if variant.pattern is not None:
             where = ("variants", i, "pattern")
+            if "{input}" not in variant.pattern:
+                what = f"variants.{i}.pattern never shows the item"
+                yield places.problem(where, what, fix="put {input} where the item belongs")
             yield from placeholder_problems(variant.pattern, where, places=places, known=IN_PATTERNS)

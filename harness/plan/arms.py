@@ -148,4 +148,6 @@ def label_words(task: TaskSpec, *, labels: list[str]) -> dict[str, str]:
 def _fitting(pattern: str, *, words: dict[str, str]) -> str:
     """A pattern without the lines about labels, or what they mean, for a task that says nothing of them."""
     unsaid = {name for name, said in words.items() if not said}
-    return "\n".join(line for line in pattern.split("\n") if unsaid.isdisjoint(placeholders(line)))
+    return "\n".join(
+        line for line in pattern.split("\n") if "input" in placeholders(line) or unsaid.isdisjoint(placeholders(line))
+    )

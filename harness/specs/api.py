@@ -19,7 +19,10 @@ def _bare(url: str) -> str:
     except ValueError:
         sound = False
     if not sound or re.search(r"[^\x21-\x7e]", url):
-        raise misfit("is no address; needs http:// or https://, a host, and no blanks", fix=EXAMPLE)
+        local = re.fullmatch(r"(localhost|127\.0\.0\.1)(:\d+)?(/[\w./-]*)?", url)
+        raise misfit(
+            "is no address; needs http:// or https://, a host, and no blanks", fix=f"http://{url}" if local else EXAMPLE
+        )
     if "@" in parts.netloc or "?" in url or "#" in url:
         plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         raise misfit("holds more than an address; reports show it, so the key goes into key_env", fix=plain)

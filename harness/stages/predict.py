@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.canonical import file_digest
 from harness.jsonl import read_lines, write_lines
 from harness.prompts import PromptConfig
 from harness.records import Example, Prediction
@@ -81,7 +82,12 @@ def answer_identity(job: Job) -> dict[str, Any]:
     """What of the step, besides the conversation, decides an answer."""
     names = ("engine", "engine_version", "model", "adapter", "batch_size", "labels", "max_new_tokens")
     found = {name: job.inputs[name] for name in names if name in job.inputs}
-    worn = {role: job.needs[role].name for role in ("adapter", "merged") if role in job.needs}
+    worn = {role: weights_of(job.needs[role]) for role in ("adapter", "merged") if role in job.needs}
     # What is installed here does not change what a model elsewhere answers, which is paid for.
     libraries = {} if job.inputs["engine"] == "openai" else library_versions("predict")
     return {**found, "worn": worn, "version": VERSIONS["predict"], "libraries": libraries}
+
+
+def weights_of(folder: Path) -> dict[str, str]:
+    """Hashes of trained weights: a step that is done again on another machine leaves others under the same key."""
+    return {file.name: file_digest(file) for file in sorted(folder.glob("*.safetensors"))}

@@ -10,7 +10,7 @@ from tiny_model import save_tiny_model
 from harness.adapters import attention, generation, library_loop, likelihood, writing
 from harness.adapters.choosing import Chooser, label_ids
 from harness.adapters.generator import Generated
-from harness.adapters.language_model import LanguageModel, language_model, stop_ids
+from harness.adapters.language_model import LanguageModel, language_model, stop_ids, turn_end
 
 SHOTS = [
     {"role": role, "content": f"{role} number {number} says that the train is late again today"}
@@ -58,7 +58,7 @@ def test_the_answers_are_those_of_generate_alone(model: LanguageModel, shots: bo
 
 def test_rows_that_end_early_leave_the_others_as_they_were(model: LanguageModel, monkeypatch: Any) -> None:
     prompts = generation.token_ids(model.tokenizer, asked(shots=True))
-    rows = library_loop.greedy(model, prompts, limit=12, stops=stop_ids(model), prefix=[], cache=None)
+    rows = library_loop.greedy(model, prompts, limit=12, stops=stop_ids(model))
     early = next(row[4] for row in rows if sum(row[4] in other for other in rows) < len(rows))
     monkeypatch.setattr(writing, "stop_ids", lambda model: [*stop_ids(model), early])
     cut = answers(model, asked(shots=True), batch_size=4)
@@ -92,7 +92,7 @@ def logprob(model: LanguageModel, prompt: list[int], continuation: list[int]) ->
 
 def test_packed_likelihoods_are_those_of_each_continuation_alone(model: LanguageModel) -> None:
     prompts = generation.token_ids(model.tokenizer, asked(shots=True))
-    ids = label_ids(model, LABELS)
+    ids = label_ids(model.tokenizer, LABELS)
     chooser = Chooser(model, dict(enumerate(prompts)), labels=LABELS, ids=ids)
     assert len(chooser.prefix) > 50
     beginning = attention.beginning_of(model, chooser.prefix)
@@ -103,7 +103,7 @@ def test_packed_likelihoods_are_those_of_each_continuation_alone(model: Language
 
 
 def test_the_likeliest_label_is_chosen(model: LanguageModel) -> None:
-    prompts, ids = generation.token_ids(model.tokenizer, asked(shots=True)), label_ids(model, LABELS)
+    prompts, ids = generation.token_ids(model.tokenizer, asked(shots=True)), label_ids(model.tokenizer, LABELS)
     wanted = [
         max(LABELS, key=lambda label, p=prompt: logprob(model, p, ids[LABELS.index(label)])) for prompt in prompts
     ]
@@ -218,3 +218,27 @@ def test_lm_eval_gets_stock_texts(model: LanguageModel) -> None:
     wanted = stock.generate_until(requests("generate_until", *asked), disable_tqdm=True)
     assert ours.generate_until(requests("generate_until", *asked)) == wanted
     assert wanted[1] != free
+
+
+@pytest.mark.parametrize(
+    ("template", "end"),
+    [
+        (
+            "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{{ opening }}",
+            "<|im_end|>",
+        ),
+        ("{% for m in messages %}{{ m.role }}: {{ m.content }}<|endoftext|>{% endfor %}{{ plain }}", "<|endoftext|>"),
+        ("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{{ plain }}", "<|im_end|>"),
+    ],
+    ids=["chat", "other token", "nothing written"],
+)
+def test_the_end_of_a_turn_is_what_the_template_writes(model: LanguageModel, template: str, end: str) -> None:
+    import copy
+
+    tokenizer = copy.deepcopy(model.tokenizer)
+    opened = {"opening": "<|im_start|>assistant\n", "plain": "assistant: "}
+    for name, text in opened.items():
+        shown = "{% if add_generation_prompt %}" + text + "{% endif %}"
+        template = template.replace("{{ " + name + " }}", shown)
+    tokenizer.chat_template = template
+    assert turn_end(tokenizer) == tokenizer.convert_tokens_to_ids(end)

@@ -161,7 +161,7 @@ def whole(model: Any, tokenizer: Any, talk: Talk, label: str) -> float:
     import torch
 
     prompt = tokenizer(tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True))["input_ids"]
-    ids = [*prompt, *tokenizer(label)["input_ids"], tokenizer.eos_token_id]
+    ids = [*prompt, *tokenizer(label)["input_ids"], language_model.turn_end(tokenizer)]
     with torch.inference_mode():
         steps = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
     return float(sum(steps[place - 1][ids[place]] for place in range(len(prompt), len(ids))))
