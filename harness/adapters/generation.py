@@ -27,8 +27,8 @@ def transformers_generator(answerer: Answerer) -> "TransformersGenerator":
 class TransformersGenerator:
     """Answers of a loaded model.
 
-    The same conversations make the same batches on the same machine, as in bf16 the make-up of a batch can change a
-    token.
+    In bf16 the make-up of a batch can change a token. The same conversations make the same batches on the same machine,
+    and what is left of them after a kill makes the batches that were left; answers from another experiment do not.
     """
 
     model: LanguageModel

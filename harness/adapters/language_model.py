@@ -112,9 +112,9 @@ def turn_end(tokenizer: Any) -> int | None:
     turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
     asked = tokenizer.apply_chat_template(turns[:1], tokenize=False, add_generation_prompt=True)
     whole = tokenizer.apply_chat_template(turns, tokenize=False)
-    answer = tokenizer(whole.removeprefix(asked), add_special_tokens=False)["input_ids"]
-    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id, tokenizer.bos_token_id}
-    ends = [token for token in answer if token in special] if whole.startswith(asked) else []
+    behind = whole.removeprefix(asked).partition("A")[2] if whole.startswith(asked) else ""
+    special = set(tokenizer.all_special_ids)
+    ends = [token for token in tokenizer(behind, add_special_tokens=False)["input_ids"] if token in special]
     found: int | None = ends[0] if ends else tokenizer.eos_token_id
     return found
 

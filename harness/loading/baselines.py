@@ -19,6 +19,8 @@ from harness.specs import BaselineSpec, TaskSpec
 
 FOLDER = "baselines"
 FIRST_RANK = 3
+LIKELIEST = "_by_likelihood"
+"""Ends the name of an arm that takes the likeliest label."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,17 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
     if family.dspy is not None:
         yield from dspy_problems(family.dspy, family=family, places=places)
     yield from search_problems(family, places=places)
+    if family.family == "tuned":
+        what = "family is 'tuned', which is what the report calls the tuned model"
+        yield places.problem(("family",), what, fix="give the file and the family another name")
     names = [variant.name for variant in family.variants]
     for i, variant in enumerate(family.variants):
         if variant.name in names[:i]:
             what = f"variants.{i}.name is {shown(variant.name)} again; needs a name of its own"
             yield places.problem(("variants", i, "name"), what, fix=f"name: {variant.name}_2")
+        if variant.name.endswith(LIKELIEST):
+            what = f"variants.{i}.name ends in {LIKELIEST}, which marks the arms that take the likeliest label"
+            yield places.problem(("variants", i, "name"), what, fix=f"name: {variant.name.removesuffix(LIKELIEST)}")
         if variant.pattern is not None:
             where = ("variants", i, "pattern")
             if "{input}" not in variant.pattern:

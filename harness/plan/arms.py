@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.loading import Resolved
+from harness.loading.baselines import LIKELIEST
 from harness.prompts import PromptConfig, filled, placeholders
 from harness.specs import BaselineSpec, TaskSpec, VariantSpec
 from harness.specs.baseline import Decoding
 
-BY_LIKELIHOOD = "_by_likelihood"
-"""Ends the name of an arm that takes the likeliest label."""
 SHOWN = 90
 PASSAGES_ABOVE = "Passages that may help:\n\n{passages}\n\n"
 """Before a message that has no place of its own for its passages."""
@@ -67,7 +66,7 @@ def asked_arms(family: BaselineSpec, prompt: PromptConfig, *, name: str, labels:
     """One prompt in each of the ways in which its answer can be taken; `labels` is empty where there are none."""
     return [
         PromptArm(
-            f"{family.family}/{name}{BY_LIKELIHOOD if way == 'likelihood' else ''}",
+            f"{family.family}/{name}{LIKELIEST if way == 'likelihood' else ''}",
             family.family,
             "prompt",
             described(prompt, by_likelihood=way == "likelihood"),

@@ -10,9 +10,10 @@ from fake_world import FakeWorld, fake_setup
 from workspace import failure, make_workspace, write
 
 from harness.loading import Resolved, load_experiment
+from harness.loading.baselines import LIKELIEST
 from harness.loading.optimisers import EXTRA
 from harness.plan import family_champions
-from harness.plan.arms import BY_LIKELIHOOD, prompt_of
+from harness.plan.arms import prompt_of
 from harness.prompts import PromptConfig
 from harness.report.effort import efforts
 from harness.specs import VariantSpec
@@ -171,7 +172,7 @@ def test_a_label_task_takes_the_optimised_prompt_in_both_ways(tmp_path: Path, sp
     world.metrics = ("accuracy", "macro_f1")
     finished = world.reach(setup, goal="baselines")
     names = [scored.arm.name for scored in finished.baselines]
-    assert names == ["optimised/dspy_gepa", f"optimised/dspy_gepa{BY_LIKELIHOOD}"]
+    assert names == ["optimised/dspy_gepa", f"optimised/dspy_gepa{LIKELIEST}"]
     (step,) = [step for step in world.log if step.stage == "optimise"]
     assert "labels" not in step.inputs, "it is optimised as it is first asked: written"
     assert step.inputs["score"]["labels"] == ["good", "bad"]

@@ -80,7 +80,7 @@ description: The instruction alone.
 variants:
   - name: plain
   - name: terse
-    pattern: "{instruction} One word."
+    pattern: "{instruction} One word: {input}"
 """,
     "few_shot": """\
 family: few_shot
