@@ -67,11 +67,19 @@ def _builder(path: Path) -> str:
     return BUILDERS[path.suffix]
 
 
+def _has_content(path: Path) -> bool:
+    """Whether anything but blanks stands in a file; datasets ends in an error of its own where nothing does."""
+    with path.open("rb") as file:
+        return any(line.strip() for line in file)
+
+
 def _file_rows(path: Path) -> list[dict[str, Any]]:
     from datasets import Dataset, disable_progress_bars
     from datasets.exceptions import DatasetGenerationError
     from datasets.utils.logging import set_verbosity
 
+    if not _has_content(path):
+        raise UserError("the file holds no rows", where=str(path), fix="fill it, or name another")
     disable_progress_bars()
     set_verbosity(logging.CRITICAL)  # What it would log, the error below says in one line.
     try:

@@ -96,3 +96,27 @@ def test_an_embedding_model_may_be_a_folder_or_on_the_hub(root: Path) -> None:
     for name in ("models/small", "./models/small", str(root / "models" / "small"), "owner/name"):
         write(root, "baselines/few_shot.yaml", f"{FAMILY}embedding_model: {name}\n{SIMILAR}")
         assert load_experiment(root / "experiments" / "first.yaml").families[2].embedding_model == name
+
+
+@pytest.mark.parametrize("key", ["api", "previous"])
+def test_an_empty_section_that_has_no_default_is_a_mistake(root: Path, key: str) -> None:
+    write(root, "baselines/few_shot.yaml", f"{FAMILY}variants: [{{name: plain}}]\n{key}:\n")
+    assert_one_line(failure(), "baselines/few_shot.yaml:4:1", f"{key} is empty", "leave it out")
+
+
+def test_an_empty_search_is_the_default_one(root: Path) -> None:
+    write(root, "baselines/few_shot.yaml", f"{FAMILY}search:\n")
+    families = load_experiment(root / "experiments/first.yaml").families
+    (search,) = [family.search for family in families if family.family == "few_shot"]
+    assert search is not None
+    assert search.trials == 12
+
+
+@pytest.mark.parametrize("content", ["", "\n \n"])
+def test_a_file_without_rows_is_one_message(tmp_path: Path, content: str) -> None:
+    from harness.adapters.tables import corpus_rows
+    from harness.errors import UserError
+
+    (tmp_path / "empty.jsonl").write_text(content)
+    with pytest.raises(UserError, match="holds no rows"):
+        corpus_rows(tmp_path / "empty.jsonl")
