@@ -63,7 +63,8 @@ def test_a_constant_is_a_label_where_the_labels_are_known(root: Path) -> None:
 @pytest.mark.parametrize("answer", ["good", "Good.", "bad"])
 def test_a_constant_may_be_spelt_as_answers_are(root: Path, answer: str) -> None:
     write(root, "baselines/trivial.yaml", f"{TRIVIAL}  - {{name: a, rule: constant, answer: {answer}}}\n")
-    load_experiment(root / "experiments" / "first.yaml", overrides=MOOD)
+    families = load_experiment(root / "experiments" / "first.yaml", overrides=MOOD).families
+    assert [variant.answer for family in families for variant in family.variants if variant.rule] == [answer]
 
 
 def test_shots_by_embedding_need_a_model(root: Path) -> None:
