@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UserError
 from harness.loading.corpus import passage_problems
@@ -70,10 +71,22 @@ def _family(file: Path, *, rank: int, around: Around) -> tuple[BaselineSpec | No
     except UserError as error:
         return None, [Problem((rank, 0, 0), error)]
     places = Places(document, rank=rank)
-    family, problems = validated(BaselineSpec, document.data, places=places)
+    family, problems = validated(BaselineSpec, _filled(document.data), places=places)
     if family is not None:
-        problems = [*problems, *_problems(family, file.stem, places), *around.problems(family, places=places)]
+        problems = [*problems, *_empty(document.data, places), *_problems(family, file.stem, places), *around.problems(family, places=places)]
     return family, problems
+
+
+def _filled(data: dict[str, Any]) -> dict[str, Any]:
+    """`search:` with nothing under it is the default search."""
+    return {**data, **{key: {} for key in ("search", "dspy") if data.get(key, key) is None}}
+
+
+def _empty(data: dict[str, Any], places: Places) -> Iterator[Problem]:
+    """`api:` with nothing under it names no model, and would ask the base model unsaid."""
+    for key in ("api", "previous"):
+        if data.get(key, key) is None:
+            yield places.problem((key,), f"{key} is empty", fix="fill it, or leave it out")
 
 
 def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Problem]:

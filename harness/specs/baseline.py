@@ -1,6 +1,6 @@
 """What a prompt family is: `baselines/NAME.yaml`."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -77,17 +77,6 @@ class BaselineSpec(Spec):
         """Every way in which this family may choose shots."""
         searched = self.search.space.choose if self.search else []
         return {*searched, *(variant.choose for variant in self.variants)}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_not_absent(cls, value: Any) -> Any:
-        """`search:` with nothing under it is the default search; `api:` with nothing names no model."""
-        if not isinstance(value, dict):
-            return value
-        for name in ("api", "previous"):
-            if name in value and value[name] is None:
-                raise misfit("is empty", fix="fill it, or leave it out", fields=(name,))
-        return {key: {} if item is None and key in ("search", "dspy") else item for key, item in value.items()}
 
     @model_validator(mode="after")
     def _has_something_to_try(self) -> "BaselineSpec":
