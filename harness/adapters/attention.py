@@ -14,6 +14,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from harness.adapters.beginnings import shared_prefix
 from harness.adapters.language_model import LanguageModel
 
 NAME = "shared_beginning"
@@ -63,6 +64,20 @@ def beginning_of(model: LanguageModel, ids: list[int]) -> Beginning:
         tokens = torch.tensor([ids], device=model.base.device)
         model.active(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
     return Beginning(ids, [(layer.keys, layer.values) for layer in cache.layers])
+
+
+def shared_beginning(model: LanguageModel, rows: Sequence[list[int]]) -> Beginning | None:
+    """What all rows begin with, read once, where it is long enough and the model's attention is known.
+
+    Padding behind a shared beginning would push it out of a sliding window, which counts places.
+    """
+    ids = shared_prefix(rows) if is_plain(model) else []
+    return beginning_of(model, ids) if ids else None
+
+
+def behind(beginning: Beginning | None, row: list[int]) -> list[int]:
+    """What a row holds besides its shared beginning."""
+    return row[len(beginning.ids) :] if beginning else row
 
 
 def shared_attention(
@@ -186,6 +201,14 @@ def left_padded(rows: Sequence[Sequence[int]], *, pad: int, device: Any) -> tupl
             ids[place, -len(row) :] = torch.tensor(row)
             there[place, -len(row) :] = True
     return ids.to(device), there.to(device)
+
+
+def causal(there: torch.Tensor) -> torch.Tensor:
+    """[rows, 1, tokens, tokens]: each token sees those before it; padding sees itself, so that no sum is empty."""
+    size = there.shape[1]
+    before = torch.ones(size, size, dtype=torch.bool, device=there.device).tril()
+    itself = torch.eye(size, dtype=torch.bool, device=there.device)
+    return (before & there[:, None, :] | itself)[:, None]
 
 
 ALL_ATTENTION_FUNCTIONS.register(NAME, shared_attention)

@@ -1,12 +1,11 @@
 """Turn prompts, as token ids, into the label that is likeliest as the whole answer."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
-from harness.adapters.beginnings import shared_prefix
 from harness.adapters.generator import Generated
 from harness.adapters.language_model import LanguageModel, turn_end
-from harness.adapters.likelihood import Packed, scored_rows
 
 
 def label_ids(tokenizer: Any, labels: Sequence[str]) -> list[list[int]]:
@@ -23,21 +22,28 @@ class Chooser:
         self, model: LanguageModel, prompts: Mapping[int, list[int]], *, labels: Sequence[str], ids: list[list[int]]
     ) -> None:
         self.model, self.prompts, self.labels, self.ids = model, prompts, labels, ids
-        self.prefix = shared_prefix(list(prompts.values()))
-        self._beginning: Any = None
+
+    @cached_property
+    def _beginning(self) -> Any:
+        from harness.adapters.attention import shared_beginning
+
+        return shared_beginning(self.model, list(self.prompts.values()))
+
+    @cached_property
+    def _branches(self) -> Any:
+        from harness.adapters.likelihood import branches
+
+        return branches(self.ids)
 
     def chosen(self, batch: list[int]) -> list[Generated]:
         """The likeliest label to each of the prompts at these places, the first of equals.
 
-        Its tokens in are those read: the prompt once, and every label behind it.
+        Its tokens in are those read: the prompt once, and the labels behind it, what they begin with in common once.
         """
-        from harness.adapters.attention import beginning_of, is_plain
+        from harness.adapters.attention import behind
+        from harness.adapters.likelihood import Packed, scored_rows
 
-        plain = is_plain(self.model)
-        if plain and self.prefix and self._beginning is None:
-            self._beginning = beginning_of(self.model, self.prefix)
-        start = len(self.prefix) if plain else 0
-        rows = [Packed(self.prompts[place][start:], self.ids) for place in batch]
+        rows = [Packed(behind(self._beginning, self.prompts[place]), self._branches) for place in batch]
         found = []
         for place, row, scores in zip(batch, rows, scored_rows(self.model, rows, self._beginning), strict=True):
             best = max(range(len(scores)), key=lambda number: (scores[number].logprob, -number))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from harness.adapters.attention import Beginning, RowCache, left_padded, shared
+from harness.adapters.attention import Beginning, RowCache, causal, left_padded, shared
 from harness.adapters.language_model import LanguageModel
 
 LEAVE = 0.75
@@ -45,7 +45,7 @@ class _Batch:
         self.rows = list(range(len(rows)))
         self.before = len(beginning.ids) if beginning else 0
         self.cache = RowCache(room=ids.shape[1] + limit)
-        self.tokens = self._read(ids, mask=_causal(self.there), positions=_positions(self.there) + self.before)
+        self.tokens = self._read(ids, mask=causal(self.there), positions=_positions(self.there) + self.before)
 
     def advanced(self, going: list[int]) -> list[int]:
         """Go one token further, with the rows at these places at least; their places afterwards."""
@@ -79,14 +79,6 @@ class _Batch:
         )
         tokens: torch.Tensor = output.logits[:, -1].argmax(dim=-1)
         return tokens
-
-
-def _causal(there: torch.Tensor) -> torch.Tensor:
-    """[rows, 1, tokens, tokens]: each token sees those before it; padding sees itself, so that no sum is empty."""
-    size = there.shape[1]
-    before = torch.ones(size, size, dtype=torch.bool, device=there.device).tril()
-    itself = torch.eye(size, dtype=torch.bool, device=there.device)
-    return (before & there[:, None, :] | itself)[:, None]
 
 
 def _positions(there: torch.Tensor) -> torch.Tensor:

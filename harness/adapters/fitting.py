@@ -12,21 +12,33 @@ SHARE = 0.3
 HELD = 12
 """Vectors of the hidden size that reading a token holds at once, roughly: residual, projections, feed-forward."""
 SCORE_BYTES = 4
-"""Of a score over the vocabulary."""
+"""Of a score, over the vocabulary or of attention."""
 
 
 def fitting_rows(base: Any, *, tokens: int) -> int:
     """Rows of so many tokens, read and written, between 1 and `MOST`; the same on the same machine."""
     free = SHARE * max(0.0, total_memory(str(base.device)) - _weights(base))
-    config = base.config.get_text_config()
-    row = tokens * _token_bytes(config, size=base.dtype.itemsize) + SCORE_BYTES * config.vocab_size
+    config, size = base.config.get_text_config(), base.dtype.itemsize
+    row = tokens * _token_bytes(config, size=size) + SCORE_BYTES * config.vocab_size
+    row += tokens**2 * _pair_bytes(config, size=size, by_kernel=base.device.type == "cpu")
     return int(max(1, min(MOST, free // row)))
+
+
+def _pair_bytes(config: Any, *, size: int, by_kernel: bool) -> int:
+    """What a token's sight of another takes: its mask, and where no kernel hides them the scores of every head."""
+    heads, grouped = _heads(config)
+    return heads // grouped * (1 + size) if by_kernel else heads * SCORE_BYTES
+
+
+def _heads(config: Any) -> tuple[int, int]:
+    """Of queries, and of keys and values."""
+    heads = getattr(config, "num_attention_heads", None) or 1
+    return heads, getattr(config, "num_key_value_heads", None) or heads
 
 
 def _token_bytes(config: Any, *, size: int) -> int:
     """Keys, values and activations of one token; models without attention keep less than this."""
-    heads = getattr(config, "num_attention_heads", None) or 1
-    grouped = getattr(config, "num_key_value_heads", None) or heads
+    heads, grouped = _heads(config)
     head = getattr(config, "head_dim", None) or config.hidden_size // heads
     return int(size * (2 * config.num_hidden_layers * grouped * head + HELD * config.hidden_size))
 

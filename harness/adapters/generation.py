@@ -44,7 +44,7 @@ class TransformersGenerator:
         prompts = token_ids(self.model.tokenizer, conversations)
         writer = Writer(self.model, self._fitting(prompts, room=max_new_tokens), limit=max_new_tokens)
         room = max_new_tokens
-        return self._filled(prompts, room=room, read=room, known=known, keep=keep, work=writer.written)
+        return self._filled(prompts, room=room, read=room, alike=0.0, known=known, keep=keep, work=writer.written)
 
     def choices(
         self,
@@ -56,11 +56,12 @@ class TransformersGenerator:
     ) -> list[Generated]:
         """The label that is likeliest as the whole answer to each conversation, in their order."""
         from harness.adapters.choosing import Chooser, label_ids
+        from harness.adapters.likelihood import ALIKE
 
         prompts, ids = token_ids(self.model.tokenizer, conversations), label_ids(self.model.tokenizer, labels)
         room, read = max(map(len, ids)), sum(map(len, ids))
         chooser = Chooser(self.model, self._fitting(prompts, room=room), labels=labels, ids=ids)
-        return self._filled(prompts, room=room, read=read, known=known, keep=keep, work=chooser.chosen)
+        return self._filled(prompts, room=room, read=read, alike=ALIKE, known=known, keep=keep, work=chooser.chosen)
 
     def _fitting(self, prompts: Sequence[list[int]], *, room: int) -> dict[int, list[int]]:
         """Prompts that fit the context with `room` more tokens, by their place."""
@@ -72,13 +73,14 @@ class TransformersGenerator:
         *,
         room: int,
         read: int,
+        alike: float,
         known: Mapping[int, Generated],
         keep: Keep,
         work: Work[Generated],
     ) -> list[Generated]:
         """`known`, what does not fit the context with `room` more tokens, and the rest from `work`, batch by batch.
 
-        `read` is how many tokens it takes to hold besides the prompt.
+        `read` is how many tokens it takes to hold besides the prompt; for `alike` see `worked`.
         """
         fitting = self._fitting(prompts, room=room)
         long = {
@@ -88,7 +90,7 @@ class TransformersGenerator:
         }
         keep(long)
         tokens = {place: len(ids) + read for place, ids in fitting.items() if place not in known}
-        new = worked(work, tokens, base=self.model.base, most=self.batch_size, keep=keep)
+        new = worked(work, tokens, base=self.model.base, most=self.batch_size, alike=alike, keep=keep)
         answers = {**known, **long, **new}
         return [answers[place] for place in range(len(prompts))]
 

@@ -1,10 +1,12 @@
 """Turn contexts and what may follow them into log-likelihoods: each context is read once, whatever follows it.
 
-A context and all its continuations stand in one row, each continuation seeing the context and itself alone; the
-vocabulary is scored only where a continuation is.
+A context and the tree of its continuations stand in one row; a token of the tree sees the context and its own branch
+alone, and what continuations begin with in common is read once (as drafts are read by Miao et al. 2024, "SpecInfer",
+arXiv 2305.09781). The vocabulary is scored only where the tree is.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +14,8 @@ import torch
 from harness.adapters.fitting import SCORE_BYTES
 from harness.adapters.language_model import LanguageModel
 
+ALIKE = 0.9
+"""Rows of a batch are at least this share as long as its longest: reading costs the same for padding as for text."""
 LOGITS_BYTES = 2**28
 """What the scores over the vocabulary of one batch may take."""
 
@@ -25,16 +29,49 @@ class Scored(NamedTuple):
     """Whether each token is the likeliest one."""
 
 
+@dataclass(frozen=True)
+class Branches:
+    """Continuations of a context, as token ids, none of them empty; see `branches`."""
+
+    continuations: list[list[int]]
+    tokens: list[int]
+    """What is read of them: a continuation's last token is only predicted."""
+    depths: list[int]
+    """How many tokens of the tree stand before each."""
+    sees: torch.Tensor
+    """[tokens, tokens]: whether a token stands on the branch of another, or is it."""
+    lines: list[list[int]]
+    """Of each continuation, where its tokens are predicted: 0 is the end of the context, then the tree from 1."""
+
+
+def branches(continuations: Sequence[list[int]]) -> Branches:
+    """The tree of what may follow one context."""
+    known: dict[tuple[int, int], int] = {}  # by what stands before a token, and the token
+    lines = []
+    for continuation in continuations:
+        path = [0]
+        for token in continuation[:-1]:
+            path.append(known.setdefault((path[-1], token), len(known) + 1))
+        lines.append(path)
+    depths: list[int] = []
+    sees = torch.eye(len(known), dtype=torch.bool)
+    for place, (parent, _) in enumerate(known):
+        depths.append(depths[parent - 1] + 1 if parent else 0)
+        if parent:
+            sees[place] |= sees[parent - 1]
+    return Branches(list(continuations), [token for _, token in known], depths, sees, lines)
+
+
 class Packed(NamedTuple):
-    """One context with its continuations, as token ids; neither is empty."""
+    """One context, not empty, with its continuations."""
 
     context: list[int]
-    continuations: list[list[int]]
+    branches: Branches
 
     @property
     def tail(self) -> int:
-        """Tokens that are read behind the context: a continuation's last one is only predicted."""
-        return sum(len(continuation) - 1 for continuation in self.continuations)
+        """Tokens that are read behind the context."""
+        return len(self.branches.tokens)
 
 
 def scored_rows(model: LanguageModel, rows: Sequence[Packed], beginning: Any) -> list[list[Scored]]:
@@ -46,9 +83,9 @@ def scored_rows(model: LanguageModel, rows: Sequence[Packed], beginning: Any) ->
 
     if is_plain(model):
         return _in_parts(model, list(rows), beginning)
-    alone = [Packed(row.context, [continuation]) for row in rows for continuation in row.continuations]
+    alone = [Packed(row.context, branches([one])) for row in rows for one in row.branches.continuations]
     scores = iter(_in_parts(model, alone, None))
-    return [[next(scores)[0] for _ in row.continuations] for row in rows]
+    return [[next(scores)[0] for _ in row.branches.continuations] for row in rows]
 
 
 def _in_parts(model: LanguageModel, rows: list[Packed], beginning: Any) -> list[list[Scored]]:
@@ -63,8 +100,7 @@ def _batch(model: LanguageModel, rows: Sequence[Packed], beginning: Any) -> list
     from harness.adapters.attention import is_plain, left_padded, shared
 
     device = model.base.device
-    ids, there = left_padded([[*row.context, *_read(row)] for row in rows], pad=0, device=device)
-    owners, _ = left_padded([_owners(row) for row in rows], pad=0, device=device)
+    ids, there = left_padded([[*row.context, *row.branches.tokens] for row in rows], pad=0, device=device)
     positions, _ = left_padded([_positions(row) for row in rows], pad=0, device=device)
     asked: dict[str, Any] = {
         "input_ids": ids,
@@ -76,47 +112,36 @@ def _batch(model: LanguageModel, rows: Sequence[Packed], beginning: Any) -> list
         if is_plain(model):
             asked |= {"beginning": beginning} if beginning else {}
             with shared(model.base):
-                logits = model.active(attention_mask=_mask(there, owners), **asked).logits
+                logits = model.active(attention_mask=_mask(there, rows), **asked).logits
         else:
             logits = model.active(attention_mask=there.long(), **asked).logits
     return [_row(row, lines[-row.tail - 1 :]) for row, lines in zip(rows, logits, strict=True)]
 
 
-def _read(row: Packed) -> list[int]:
-    """The continuations one after the other, each without its last token."""
-    return [token for continuation in row.continuations for token in continuation[:-1]]
-
-
-def _owners(row: Packed) -> list[int]:
-    """Whose each token is: 0 for the context, then the number of the continuation from 1."""
-    tails = [number for number, one in enumerate(row.continuations, 1) for _ in one[:-1]]
-    return [*[0] * len(row.context), *tails]
-
-
 def _positions(row: Packed) -> list[int]:
     """Each token's place as if its continuation stood alone behind the context."""
     start = len(row.context)
-    return [*range(start), *(start + place for one in row.continuations for place in range(len(one) - 1))]
+    return [*range(start), *(start + depth for depth in row.branches.depths)]
 
 
-def _mask(there: torch.Tensor, owners: torch.Tensor) -> torch.Tensor:
-    """[rows, 1, tokens, tokens]: a token sees the context before it and its own continuation; padding sees itself."""
-    size = there.shape[1]
-    before = torch.ones(size, size, dtype=torch.bool, device=there.device).tril()
-    related = (owners[:, None, :] == 0) | (owners[:, :, None] == owners[:, None, :])
-    itself = torch.eye(size, dtype=torch.bool, device=there.device)
-    return (before & there[:, None, :] & related | itself)[:, None]
+def _mask(there: torch.Tensor, rows: Sequence[Packed]) -> torch.Tensor:
+    """[rows, 1, tokens, tokens]: a token sees the context before it and its own branch; padding sees itself."""
+    from harness.adapters.attention import causal
+
+    mask = causal(there)
+    for place, row in enumerate(rows):
+        if row.tail:
+            mask[place, 0, -row.tail :, -row.tail :] = row.branches.sees.to(there.device)
+    return mask
 
 
 def _row(row: Packed, logits: torch.Tensor) -> list[Scored]:
     """The continuations of one row from its scores, [1 + tail, vocabulary]: the context's end comes first."""
     values = logits.float()
     sums, best = values.logsumexp(dim=-1), values.argmax(dim=-1)
-    found, start = [], 1
-    for continuation in row.continuations:
-        lines = torch.tensor([0, *range(start, start + len(continuation) - 1)], device=logits.device)
-        wanted = torch.tensor(continuation, device=logits.device)
+    found = []
+    for continuation, places in zip(row.branches.continuations, row.branches.lines, strict=True):
+        lines, wanted = torch.tensor(places, device=logits.device), torch.tensor(continuation, device=logits.device)
         chosen = values[lines, wanted] - sums[lines]
         found.append(Scored(float(chosen.sum()), bool((best[lines] == wanted).all())))
-        start += len(continuation) - 1
     return found

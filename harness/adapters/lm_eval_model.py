@@ -10,12 +10,12 @@ from typing import Any
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 
-from harness.adapters.attention import Beginning, beginning_of, is_plain
+from harness.adapters.attention import behind, is_plain, shared_beginning
 from harness.adapters.batching import worked
-from harness.adapters.beginnings import shared_prefix
 from harness.adapters.decoding import greedy
 from harness.adapters.language_model import LanguageModel, stop_ids
-from harness.adapters.likelihood import Packed, Scored, scored_rows
+from harness.adapters.likelihood import ALIKE, Packed, Scored, branches, scored_rows
+from harness.errors import UserError
 
 LONGEST = 2048
 WIDEST = 256
@@ -44,7 +44,7 @@ class EngineLM(HFLM):  # type: ignore[misc]
         for place, (context, _) in enumerate(cut):
             asked[tuple(context)].append(place)
         groups = [part for places in asked.values() for part in _parts(places, cut)]
-        rows = [Packed(cut[places[0]][0], [cut[place][1] for place in places]) for places in groups]
+        rows = [Packed(cut[places[0]][0], branches([cut[place][1] for place in places])) for places in groups]
         found: dict[int, Scored] = {}
         for places, scores in zip(groups, self._scored(rows, total=len(requests)), strict=True):
             found.update(zip(places, scores, strict=True))
@@ -52,12 +52,19 @@ class EngineLM(HFLM):  # type: ignore[misc]
 
     def _cut(self, context: list[int], continuation: list[int]) -> tuple[list[int], list[int]]:
         """What HFLM reads of a request that is longer than the window: its end, with a token of context at least."""
+        self._hold(len(continuation), of="an answer of the benchmark")
         whole = (context + continuation)[-(self.max_length + 1) :]
         return whole[: -len(continuation)], continuation
 
+    def _hold(self, tokens: int, *, of: str) -> None:
+        """HFLM asserts the same."""
+        if tokens > self.max_length:
+            what = f"{of} takes {tokens} tokens, and the model reads at most {self.max_length}"
+            raise UserError(what, where="gates.forgetting", fix="name another benchmark")
+
     def _scored(self, rows: list[Packed], *, total: int) -> list[list[Scored]]:
-        beginning, start = self._beginning([row.context for row in rows])
-        rests = [Packed(row.context[start:], row.continuations) for row in rows]
+        beginning = shared_beginning(self.held, [row.context for row in rows])
+        rests = [row._replace(context=behind(beginning, row.context)) for row in rows]
         done: list[int] = []
 
         def read(places: list[int]) -> list[list[Scored]]:
@@ -68,13 +75,8 @@ class EngineLM(HFLM):  # type: ignore[misc]
             self.progress(sum(done), total)
 
         tokens = {place: len(row.context) + row.tail for place, row in enumerate(rests)}
-        found = worked(read, tokens, base=self.held.base, most=None, keep=keep)
+        found = worked(read, tokens, base=self.held.base, most=None, alike=ALIKE, keep=keep)
         return [found[place] for place in range(len(rows))]
-
-    def _beginning(self, contexts: list[list[int]]) -> tuple[Beginning | None, int]:
-        """What all contexts begin with, where it is long enough to share, and its length."""
-        prefix = shared_prefix(contexts) if is_plain(self.held) else []
-        return (beginning_of(self.held, prefix) if prefix else None), len(prefix)
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """The greedy text of each request up to its stop sequence; sampling is left to HFLM."""
@@ -98,21 +100,27 @@ class EngineLM(HFLM):  # type: ignore[misc]
     def _written(self, requests: list[Any], settings: dict[str, Any]) -> list[str]:
         limit = settings["max_gen_toks"]
         until = handle_stop_sequences(settings["until"], eos=self.tok_decode([self.eot_token_id], False))
-        prompts = [self.tok_encode(request.args[0])[-(self.max_length - limit) :] for request in requests]
-        beginning, start = self._beginning(prompts)
+        self._hold(limit + 1, of="the longest answer to the benchmark, and a token before it,")
+        prompts = [self._prompt(request.args[0], room=limit) for request in requests]
+        beginning = shared_beginning(self.held, prompts)
         ends = set(stop_ids(self.held))
 
         def halted(ids: list[int]) -> bool:
             return ids[-1] in ends or any(stop in self.tok_decode(ids, False) for stop in until)
 
         def write(places: list[int]) -> list[list[int]]:
-            rests = [prompts[place][start:] for place in places]
+            rests = [behind(beginning, prompts[place]) for place in places]
             return greedy(self.held, rests, limit=limit, halt=halted, beginning=beginning)
 
         tokens = {place: len(prompt) + limit for place, prompt in enumerate(prompts)}
         rows = worked(write, tokens, base=self.held.base, most=None, keep=lambda new: None)
         texts = [self.tok_decode(rows[place]) for place in range(len(prompts))]
         return [postprocess_generated_text(generation=text, stop=until, think_end_token=None) for text in texts]
+
+    def _prompt(self, text: str, *, room: int) -> list[int]:
+        """The end of a prompt that leaves `room` tokens of the window; an empty one is what a text begins with."""
+        ids: list[int] = self.tok_encode(text)[-(self.max_length - room) :]
+        return ids or [self.prefix_token_id]
 
 
 def _parts(places: list[int], cut: list[tuple[list[int], list[int]]]) -> list[list[int]]:

@@ -1,10 +1,10 @@
 """Turn prompts, as token ids, into written answers: by our own loop where the model's attention is known to it."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from harness.adapters import library_loop
-from harness.adapters.beginnings import shared_prefix
 from harness.adapters.generator import Generated
 from harness.adapters.language_model import LanguageModel, stop_ids
 
@@ -13,29 +13,28 @@ class Writer:
     """Answers batches out of `prompts`, ids by place, whose shared beginning is read once."""
 
     def __init__(self, model: LanguageModel, prompts: Mapping[int, list[int]], *, limit: int) -> None:
-        from harness.adapters.attention import is_plain
-
         self.model, self.prompts, self.limit = model, prompts, limit
         self.stops = stop_ids(model)
-        self.plain = is_plain(model)
-        # Padding behind a shared beginning would push it out of a sliding window, which counts places.
-        self.prefix = shared_prefix(list(prompts.values())) if self.plain else []
-        self._beginning: Any = None
 
     def written(self, batch: list[int]) -> list[Generated]:
         """Greedy answers to the prompts at these places."""
+        from harness.adapters.attention import is_plain
+
         prompts = [self.prompts[place] for place in batch]
-        rows = self._by_loop(prompts) if self.plain else self._by_library(prompts)
+        rows = self._by_loop(prompts) if is_plain(self.model) else self._by_library(prompts)
         return [self._answer(ids, tokens_in=len(prompt)) for ids, prompt in zip(rows, prompts, strict=True)]
 
+    @cached_property
+    def _beginning(self) -> Any:
+        from harness.adapters.attention import shared_beginning
+
+        return shared_beginning(self.model, list(self.prompts.values()))
+
     def _by_loop(self, prompts: list[list[int]]) -> list[list[int]]:
-        from harness.adapters.attention import beginning_of
+        from harness.adapters.attention import behind
         from harness.adapters.decoding import greedy
 
-        if self.prefix and self._beginning is None:
-            self._beginning = beginning_of(self.model, self.prefix)
-        rests = [prompt[len(self.prefix) :] for prompt in prompts]
-        ends = set(self.stops)
+        rests, ends = [behind(self._beginning, prompt) for prompt in prompts], set(self.stops)
         return greedy(self.model, rests, limit=self.limit, halt=lambda ids: ids[-1] in ends, beginning=self._beginning)
 
     def _by_library(self, prompts: list[list[int]]) -> list[list[int]]:

@@ -9,7 +9,7 @@ from harness.plan.desk import Desk
 from harness.plan.setup import Setup
 from harness.prompts import PromptConfig, filled
 from harness.specs import BaselineSpec, DspySpec, TaskSpec
-from harness.steps import Step
+from harness.steps import VERSIONS, Step
 from harness.store import Artifact
 
 BARE_FRAME = "{instruction}\n\n{input}"
@@ -43,6 +43,7 @@ def optimise_step(setup: Setup, family: BaselineSpec, spec: DspySpec, *, data: s
         "frame": _frame(task, known=known),
         "instruction": filled(task.instruction, known),
         "score": {**scored.inputs, "metrics": task.metrics[:1]},
+        "rests_on": {stage: VERSIONS[stage] for stage in ("predict", "score")},
     }
     title = f"optimise {arm.name}"
     return Step("optimise", inputs, needs={"data": data}, local={**asked.local, **scored.local}, title=title)

@@ -1,7 +1,7 @@
 """Turn a start instruction into a better prompt, from training and validation examples; no test item is at hand."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 from harness.adapters.generator import Generated, Generator
@@ -17,6 +17,8 @@ from harness.stages.score import means, scored_rows
 
 PROPOSAL_TOKENS = 300
 """Longest instruction that a model may propose, in tokens; one that is not finished by then is not tried."""
+Voice = Callable[[], Generator]
+"""Who answers, loaded when it is first asked."""
 TRIED_ON = {"train": {"gepa": 1, "miprov2": 10}, "validation": {"gepa": 5, "miprov2": 8}}
 """One part in so many of the budget is the size of the sample of a split. Of training examples GEPA draws a few at a
 time, and MIPROv2 may answer them all to choose worked examples; every candidate meets the whole validation sample."""
@@ -27,7 +29,7 @@ def write_prompt(job: Job) -> dict[str, Any]:
     from harness.adapters.dspy_optimizer import optimise
     from harness.adapters.generator import generator
 
-    spec, voice = DspySpec.model_validate(job.inputs["dspy"]), generator(answerer(job))
+    spec, voice = DspySpec.model_validate(job.inputs["dspy"]), cache(lambda: generator(answerer(job)))
     tryouts, written = _tryouts(job, spec=spec, voice=voice), list[Generated]()
 
     def propose(request: list[Message]) -> Generated:
@@ -51,7 +53,7 @@ def write_prompt(job: Job) -> dict[str, Any]:
     }
 
 
-def _tryouts(job: Job, *, spec: DspySpec, voice: Generator) -> Tryouts:
+def _tryouts(job: Job, *, spec: DspySpec, voice: Voice) -> Tryouts:
     """Seeded samples of both splits, in proportion to the budget."""
     train = _sample(job, "train", count=spec.calls // TRIED_ON["train"][spec.optimizer], seed=spec.seed)
     validation = _sample(job, "validation", count=spec.calls // TRIED_ON["validation"][spec.optimizer], seed=spec.seed)
@@ -90,7 +92,7 @@ def _conversation(job: Job, train: Mapping[str, Example], candidate: Candidate, 
 
 def _answers(
     job: Job,
-    voice: Generator,
+    voice: Voice,
     conversations: Sequence[list[Message]],
     *,
     limit: int,
@@ -100,7 +102,7 @@ def _answers(
     from harness.adapters.answer_cache import kept_answers
 
     return kept_answers(
-        lambda: voice,
+        voice,
         conversations,
         identity=_identity(job, limit=limit, choices=choices),
         labels=choices,

@@ -8,24 +8,35 @@ import torch
 from tiny_model import save_tiny_model
 
 from harness.adapters import attention, generation, library_loop, likelihood, writing
-from harness.adapters.choosing import Chooser, label_ids
+from harness.adapters.choosing import label_ids
 from harness.adapters.generator import Generated
 from harness.adapters.language_model import LanguageModel, language_model, stop_ids, turn_end
+from harness.errors import UserError
 
 SHOTS = [
     {"role": role, "content": f"{role} number {number} says that the train is late again today"}
     for number in range(4)
     for role in ("user", "assistant")
 ]
-QUESTIONS = ["Why?", "Who was it, and when did they say so?", "A", "The minister said on Tuesday that it would be so."]
+QUESTIONS = [
+    "Why?",
+    "Who was it, and when did they say so?",
+    "A",
+    "The minister said on Tuesday that it would be so. " + "Nobody was surprised. " * 130,
+]
+"""Of very different lengths: short ones are padded by more than 512 tokens."""
 LABELS = ["yes", "no", "card", "card arrival", "a much longer label than the others"]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"num_attention_heads": 4, "num_key_value_heads": 2}],
+    ids=["heads of their own", "grouped queries"],
+)
+def model(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> LanguageModel:
     folder = tmp_path_factory.mktemp("tiny")
-    save_tiny_model(folder, width=32, context=512)
-    return language_model({"fingerprint": "engine", "dtype": "float32", "quantization": None}, path=str(folder))
+    save_tiny_model(folder, width=32, context=1024, **request.param)
+    return language_model({"fingerprint": str(folder), "dtype": "float32", "quantization": None}, path=str(folder))
 
 
 def asked(*, shots: bool) -> list[list[dict[str, str]]]:
@@ -93,10 +104,10 @@ def logprob(model: LanguageModel, prompt: list[int], continuation: list[int]) ->
 def test_packed_likelihoods_are_those_of_each_continuation_alone(model: LanguageModel) -> None:
     prompts = generation.token_ids(model.tokenizer, asked(shots=True))
     ids = label_ids(model.tokenizer, LABELS)
-    chooser = Chooser(model, dict(enumerate(prompts)), labels=LABELS, ids=ids)
-    assert len(chooser.prefix) > 50
-    beginning = attention.beginning_of(model, chooser.prefix)
-    rows = [likelihood.Packed(prompt[len(chooser.prefix) :], ids) for prompt in prompts]
+    beginning = attention.shared_beginning(model, prompts)
+    assert beginning is not None
+    assert len(beginning.ids) > 50
+    rows = [likelihood.Packed(attention.behind(beginning, prompt), likelihood.branches(ids)) for prompt in prompts]
     for prompt, scores in zip(prompts, likelihood.scored_rows(model, rows, beginning), strict=True):
         for continuation, score in zip(ids, scores, strict=True):
             assert score.logprob == pytest.approx(logprob(model, prompt, continuation), rel=1e-4)
@@ -123,7 +134,7 @@ def test_a_run_that_was_stopped_makes_the_same_batches_again(model: LanguageMode
 
 
 def test_what_does_not_fit_the_context_is_truncated_and_the_others_are_answered(model: LanguageModel) -> None:
-    long = [{"role": "user", "content": "word " * 600}]
+    long = [{"role": "user", "content": "word " * 1100}]
     found = answers(model, [long, *asked(shots=False)])
     assert [one.status == "truncated" for one in found] == [True, False, False, False, False]
     assert found[1:] == answers(model, asked(shots=False))
@@ -188,7 +199,7 @@ def both(model: LanguageModel) -> tuple[Any, Any]:
     return stock, EngineLM(model, progress=lambda done, total: None)
 
 
-CONTEXTS = ["", "The cat", "The cat sat on the mat and the dog", "word " * 300 + "The end", "word " * 700 + "The end"]
+CONTEXTS = ["", "The cat", "The cat sat on the mat and the dog", "word " * 600 + "The end", "word " * 1400 + "The end"]
 FEW_SHOT = ["Question: where is the cat? Answer: on the mat.\n\n" * 4 + f"Question: {text}? Answer:" for text in "abc"]
 
 
@@ -203,7 +214,7 @@ def test_lm_eval_gets_stock_log_likelihoods(model: LanguageModel, contexts: list
 
 
 def test_lm_eval_gets_stock_rolling_log_likelihoods(model: LanguageModel) -> None:
-    texts = [("A short one.",), ("A long one goes on and on. " * 150,)]
+    texts = [("A short one.",), ("A long one goes on and on. " * 300,)]
     stock, ours = both(model)
     wanted = stock.loglikelihood_rolling(requests("loglikelihood_rolling", *texts), disable_tqdm=True)
     assert ours.loglikelihood_rolling(requests("loglikelihood_rolling", *texts)) == pytest.approx(wanted, rel=1e-4)
@@ -218,6 +229,22 @@ def test_lm_eval_gets_stock_texts(model: LanguageModel) -> None:
     wanted = stock.generate_until(requests("generate_until", *asked), disable_tqdm=True)
     assert ours.generate_until(requests("generate_until", *asked)) == wanted
     assert wanted[1] != free
+
+
+def test_an_empty_prompt_begins_as_a_text_does(model: LanguageModel) -> None:
+    _, ours = both(model)
+    first = ours.tok_decode([ours.prefix_token_id])
+    asked = [(text, {"until": [], "max_gen_toks": 5}) for text in ("", first)]
+    empty, begun = ours.generate_until(requests("generate_until", *asked))
+    assert empty == begun != ""
+
+
+def test_what_no_window_holds_is_one_message(model: LanguageModel) -> None:
+    _, ours = both(model)
+    with pytest.raises(UserError, match="reads at most 1024"):
+        ours.loglikelihood(requests("loglikelihood", ("Why?", " word" * 1100)), disable_tqdm=True)
+    with pytest.raises(UserError, match="reads at most 1024"):
+        ours.generate_until(requests("generate_until", ("Why?", {"until": [], "max_gen_toks": 1024})))
 
 
 @pytest.mark.parametrize(
