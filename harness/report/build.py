@@ -11,6 +11,7 @@ from harness.plan.search import champion
 from harness.plan.setup import Setup
 from harness.records import Example, Prediction, Trial, Verdict
 from harness.report import checked, tables
+from harness.report.asked import shown_prompts
 from harness.report.caveats import headline, warnings
 from harness.report.data_rows import Answer, DataSummary, Duplicate, ShownExample
 from harness.report.document import Arm, Forgetting, Report
@@ -54,6 +55,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         best_prompt=best.arm.name,
         conditions=checked.conditions(judged),
         leaderboard=_leaderboard(finished, frame=frame, metric=setup.metric, store=store),
+        prompts=shown_prompts(setup, finished, best=best.arm.name),
         trials=finished.trials,
         effort=spent.sides,
         effort_by_family=spent.families,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from harness.records import Record, Trial, Verdict
 from harness.report.data_rows import DataSummary, ShownExample
+from harness.report.prompt_rows import ShownPrompt
 
 
 class Arm(Record):
@@ -218,6 +219,8 @@ class Report(Record):
     """What had to be proven."""
     leaderboard: list[Arm]
     """Every configuration, best test score first, then best validation score."""
+    prompts: list[ShownPrompt] = Field(default_factory=list)
+    """What the champions ask, whole, the strongest first; those that ask no model are left out."""
     trials: list[Trial]
     """The search."""
     effort: list[Effort]
