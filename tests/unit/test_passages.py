@@ -85,7 +85,7 @@ def test_only_who_reads_the_passages_can_be_right(spec: Path, monkeypatch: pytes
     assert any(text.startswith("Passages that may help:\n\n[1] ") for text in heard)
     assert any(text.startswith("Answer the question with one name.\n[1] ") and "\n\n[2] " in text for text in heard)
     described = {scored.arm.name: scored.arm.description for scored in done.baselines}
-    assert described["rag/one"].startswith("1 passages, ")
+    assert described["rag/one"].startswith("1 passage, ")
 
 
 def test_the_best_variant_with_passages_stands_for_its_family(spec: Path) -> None:
