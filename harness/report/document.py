@@ -38,6 +38,10 @@ class Arm(Record):
     """Test answers (validation answers where there is no test) that hit max_new_tokens."""
     invalid: int = 0
     """Answers outside the label set, or that did not fit the context; each counts as wrong."""
+    truncated: list[str] = Field(default_factory=list)
+    """Ids of the validation items that were not asked: prompt and answer did not fit the context."""
+    truncated_test: list[str] = Field(default_factory=list)
+    """The same of test items; empty for all but champions."""
 
 
 class Effort(Record):

@@ -166,7 +166,7 @@ class FakeWorld:
                 "duplicates_total": 0,
             },
             "slices": {"sizes": {}},
-            "train": {"train_loss": 1.0, "tokens": 100},
+            "train": {"train_loss": 1.0, "tokens": 100, "cut": 0, "dropped": 0},
             "forgetting": {"n": 10, "acc": 0.5},
             "judge": {"verdict": "INCONCLUSIVE", "conditions": [], "reasons": []},
         }.get(step.stage, {"items": 4, "tokens_in": 10, "tokens_out": 5, "truncated": [], "unfinished": 0})
