@@ -74,6 +74,15 @@ def fake_setup(resolved: Resolved, *, sampler: Any = None) -> Setup:
     )
 
 
+class Quiet:
+    """A display that shows nothing of a run."""
+
+    def planned(self, current: Any) -> None: ...
+    def started(self, step: Step) -> None: ...
+    def advanced(self, done: int, total: int) -> None: ...
+    def finished(self, artifact: Artifact) -> None: ...
+
+
 @dataclass
 class FakeWorld:
     """Carries steps out in memory; `score(step, world)` plants the mean of the deciding metric."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import fake_reader
 import pytest
-from fake_world import FakeWorld, fake_setup
+from fake_world import FakeWorld, Quiet, fake_setup
 from workspace import assert_one_line, failure, make_workspace, swap, write
 
 from harness.adapters.tables import corpus_files
@@ -26,7 +26,7 @@ from harness.stages import Job
 from harness.stages.asking import conversations
 from harness.stages.passages import corpus_passages, numbered
 from harness.steps import Step
-from harness.store import Artifact, Store
+from harness.store import Store
 
 TASK = "tasks/qa/task.yaml"
 RAG = """\
@@ -39,15 +39,6 @@ variants:
 """
 PEOPLE = [f"{first}{last}" for first in ("Ada", "Bo", "Cy", "Di", "Ed", "Flo") for last in ("ma", "rik", "sol", "tun")]
 CITIES = [f"Town{'abcdefghijklmnopqrstuvwx'[i]}" for i in range(len(PEOPLE))]
-
-
-class Quiet:
-    """Shows nothing of a run."""
-
-    def planned(self, current: Any) -> None: ...
-    def started(self, step: Step) -> None: ...
-    def advanced(self, done: int, total: int) -> None: ...
-    def finished(self, artifact: Artifact) -> None: ...
 
 
 @pytest.fixture

@@ -4,18 +4,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import fake_reader
 import pytest
 import report_parts as parts
 import report_samples as samples
-from fake_world import FakeWorld, fake_setup
+from fake_world import FakeWorld, Quiet, fake_setup
 from markdown_it import MarkdownIt
 from report_reading import Page, terminal
-from workspace import make_workspace, write
+from workspace import make_workspace, swap, write
 
 from harness.jsonl import write_lines
 from harness.loading import load_experiment
 from harness.plan import Plan
 from harness.plan.setup import Setup
+from harness.prepare import data_source
 from harness.prompts import PromptConfig
 from harness.records import Example
 from harness.report.asked import shown_prompts
@@ -24,6 +26,9 @@ from harness.report.gfm import block
 from harness.report.html import render_html
 from harness.report.markdown import render_markdown
 from harness.report.prompt_rows import ShownPrompt
+from harness.runner import run_to_goal
+from harness.runner.execute import InProcess
+from harness.store import Store
 
 LONG = "Answer at once. " * 20
 ODD = "\n\n<pre>a & b</pre>\n  indented\n```\n{input}\n"
@@ -95,6 +100,21 @@ def test_worked_examples_are_shown_as_they_are_asked(tmp_path: Path) -> None:
     assert {turn.content for turn in few.asked if turn.role == "assistant"} <= {"R0", "R1", "R2", "R3"}
     near = shown(tmp_path, wins=lambda prompt: prompt.choose == "bm25")[0]
     assert near.asked[-2].content == "R3", "the training example that shares a number with the first validation item"
+
+
+@pytest.mark.parametrize("variant", ["shots: 3, seed: 5", "shots: 3, order: 2", "shots: 2, choose: bm25", "shots: 0"])
+def test_what_is_shown_is_what_the_model_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str) -> None:
+    heard = fake_reader.installed(monkeypatch)
+    spec = make_workspace(tmp_path)
+    swap(tmp_path, "tasks/qa/task.yaml", '[exact_match, rougeL, "metrics.py:same_length"]', "[exact_match]")
+    swap(tmp_path, "experiments/first.yaml", "  rouge: {floor: 0.1}\n", "")
+    listed = f"variants: [{{name: one, layout: text, {variant}}}]\n"
+    write(tmp_path, "baselines/few_shot.yaml", f"family: few_shot\ndescription: One.\n{listed}")
+    resolved = load_experiment(spec, overrides=["baselines=[few_shot]"])
+    setup, store = replace(fake_setup(resolved), source=data_source(resolved)), Store(tmp_path / "store")
+    plan = run_to_goal(setup, store=store, executor=InProcess(store), display=Quiet(), goal="baselines")
+    (few,) = shown_prompts(setup, plan, best="few_shot/one")
+    assert [few.asked[0].content] == heard[:1]
 
 
 def test_what_takes_more_than_training_data_is_not_looked_up_for_a_report(tmp_path: Path) -> None:
