@@ -21,6 +21,7 @@ from harness.plan import Goal, Plan, family_champions
 from harness.plan.power import expected
 from harness.plan.setup import Setup
 from harness.prepare import STATE, checked_engines, prepared, uses_hub
+from harness.report.prompt_caveats import unfitting
 from harness.report.text import one_line
 from harness.runner import run_to_goal
 from harness.runner.local_worker import LocalWorker
@@ -43,6 +44,7 @@ def baselines_command(spec: Path, *, overrides: list[str], json: bool) -> int:
             "arm": scored.arm.name,
             "validation": scored.scores.summary["mean"],
             "champion": scored in champions,
+            "truncated": list(scored.answers.summary["truncated"]),
         }
         for scored in finished.baselines
     ]
@@ -60,6 +62,8 @@ def baselines_command(spec: Path, *, overrides: list[str], json: bool) -> int:
             escape(one_line(scored.arm.description)),
         )
     out.print(table)
+    for warning in unfitting(finished.baselines):
+        out.print(one_line(warning), markup=False, soft_wrap=True)
     return 0
 
 

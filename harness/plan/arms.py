@@ -1,6 +1,6 @@
 """Turn prompt families into concrete ways of asking."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,8 +9,10 @@ from harness.loading.baselines import LIKELIEST
 from harness.prompts import PromptConfig, filled, placeholders
 from harness.specs import BaselineSpec, TaskSpec, VariantSpec
 from harness.specs.baseline import Decoding
+from harness.wording import counted
 
 SHOWN = 90
+"""Characters of a text in an arm's description; the report shows a champion's whole prompt."""
 PASSAGES_ABOVE = "Passages that may help:\n\n{passages}\n\n"
 """Before a message that has no place of its own for its passages."""
 MOST_NAMED = 4
@@ -86,19 +88,32 @@ def decodings(family: BaselineSpec, *, labels: list[str]) -> list[Decoding]:
 
 
 def described(prompt: PromptConfig, *, by_likelihood: bool) -> str:
-    """A prompt in a line."""
-    shown = " ".join(prompt.template.split())
-    similar = "" if prompt.choose == "random" else f" similar by {prompt.choose}"
+    """A prompt in a line; what is zero, and no choice was made of, is left out."""
     words = [
-        f"{prompt.shots}{similar} shots" if prompt.shots else "",
-        "in one message" if prompt.shots and prompt.layout == "text" else "",
-        f"order {prompt.order}" if prompt.shots and prompt.order else "",
-        f"{prompt.passages} passages" if prompt.passages else "",
-        "system message" if prompt.system else "",
+        *(_described_shots(prompt) if prompt.shots else ()),
+        counted(prompt.passages, "passage") if prompt.passages else "",
+        f"system message {_quoted(prompt.system)}" if prompt.system else "",
         "likeliest label" if by_likelihood else "",
-        f"“{shown[:SHOWN]}…”" if len(shown) > SHOWN else f"“{shown}”",
+        _quoted(prompt.template),
     ]
     return ", ".join(filter(None, words))
+
+
+def _described_shots(prompt: PromptConfig) -> Iterator[str]:
+    shots = counted(prompt.shots, "shot")
+    if prompt.shot_ids:
+        yield f"{shots} chosen by an optimiser ({', '.join(prompt.shot_ids)})"
+    else:
+        yield shots if prompt.choose == "random" else f"{shots} similar by {prompt.choose}"
+        yield f"seed {prompt.seed}" if prompt.choose == "random" and prompt.seed else ""
+    yield "in one message" if prompt.layout == "text" else ""
+    yield f"order {prompt.order}" if prompt.order else ""
+
+
+def _quoted(text: str) -> str:
+    """The beginning of a text on one line."""
+    line = " ".join(text.split())
+    return f"“{line[:SHOWN]}…”" if len(line) > SHOWN else f"“{line}”"
 
 
 def written_text(prompt: PromptConfig) -> str:

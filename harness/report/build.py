@@ -11,11 +11,13 @@ from harness.plan.search import champion
 from harness.plan.setup import Setup
 from harness.records import Example, Prediction, Trial, Verdict
 from harness.report import checked, tables
+from harness.report.asked import shown_prompts
 from harness.report.caveats import headline, warnings
 from harness.report.data_rows import Answer, DataSummary, Duplicate, ShownExample
 from harness.report.document import Arm, Forgetting, Report
 from harness.report.effort import efforts
 from harness.report.effort_table import TIMED
+from harness.report.prompt_caveats import unfitting_trials
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
 from harness.store import Artifact, Store
 
@@ -54,6 +56,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         best_prompt=best.arm.name,
         conditions=checked.conditions(judged),
         leaderboard=_leaderboard(finished, frame=frame, metric=setup.metric, store=store),
+        prompts=shown_prompts(setup, finished, best=best.arm.name),
         trials=finished.trials,
         effort=spent.sides,
         effort_by_family=spent.families,
@@ -95,7 +98,9 @@ def _leaderboard(finished: Plan, *, frame: Any, metric: str, store: Store) -> li
     tested = {scored.arm.name: scored for scored in finished.tested.values()}
     rows = [_prompt_row(scored, tested=tested.get(scored.arm.name), bounds=bounds) for scored in finished.baselines]
     rows += [
-        _trial_row(trial, finished=finished, bounds=bounds) for trial in finished.trials if trial.value is not None
+        _trial_row(trial, finished=finished, bounds=bounds, truncated=unfitting_trials(finished, store=store))
+        for trial in finished.trials
+        if trial.value is not None
     ]
     return sorted(
         rows,
@@ -115,11 +120,13 @@ def _prompt_row(scored: ScoredArm, *, tested: ScoredArm | None, bounds: dict[str
         test=tested.scores.summary["mean"] if tested else None,
         low=low,
         high=high,
+        truncated=_truncated(scored),
+        truncated_test=_truncated(tested),
         **_counts(tested or scored),
     )
 
 
-def _trial_row(trial: Trial, *, finished: Plan, bounds: dict[str, tuple[float, float]]) -> Arm:
+def _trial_row(trial: Trial, *, finished: Plan, bounds: dict[str, tuple[float, float]], truncated: list[str]) -> Arm:
     name = f"tuned/trial-{trial.number}"
     mine = finished.tuned if finished.tuned and finished.tuned.arm.name == name else None
     low, high = bounds.get(name, (None, None))
@@ -135,8 +142,14 @@ def _trial_row(trial: Trial, *, finished: Plan, bounds: dict[str, tuple[float, f
         test=mine.scores.summary["mean"] if mine else None,
         low=low,
         high=high,
+        truncated=truncated,
+        truncated_test=_truncated(mine),
         **(_counts(mine) if mine else {}),
     )
+
+
+def _truncated(scored: ScoredArm | None) -> list[str]:
+    return list(scored.answers.summary["truncated"]) if scored else []
 
 
 def _counts(scored: ScoredArm) -> dict[str, Any]:

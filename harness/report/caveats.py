@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from harness.plan import Plan, ScoredArm
+from harness.plan import Plan, ScoredArm, family_champions
 from harness.plan.arms import short_of_examples
 from harness.plan.certify import opening_in
 from harness.plan.setup import Setup
+from harness.report.prompt_caveats import TRIALS, same_prompts, sentence, unfitting, unfitting_trials
 from harness.store import Store
 
 NEXT = {
@@ -54,6 +55,8 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
         *_data_warnings(finished),
         *_previous_warnings(setup),
         *_shot_warnings(finished),
+        *same_prompts(family_champions(setup, finished.baselines).values()),
+        *_unfitting_warnings(finished, store=store),
         *_answer_warnings(finished),
         *_trial_warnings(finished),
         *_length_warnings(finished, store=store),
@@ -129,14 +132,23 @@ def _shot_warnings(finished: Plan) -> list[str]:
     return short_of_examples(arms, train=finished.data.summary["sizes"]["train"])
 
 
+def _unfitting_warnings(finished: Plan, *, store: Store) -> list[str]:
+    """Items that an arm was not asked: on test, then on validation, where they may have decided a choice."""
+    trials = unfitting_trials(finished, store=store)
+    return [
+        *unfitting([*_tested(finished), *finished.baselines]),
+        *([sentence(TRIALS, trials, split="validation")] if trials else []),
+    ]
+
+
+def _tested(finished: Plan) -> list[ScoredArm]:
+    return [*finished.tested.values(), *([finished.tuned] if finished.tuned else [])]
+
+
 def _answer_warnings(finished: Plan) -> list[str]:
     found = []
-    arms = [*finished.tested.values(), *([finished.tuned] if finished.tuned else [])]
-    for scored in arms:
+    for scored in _tested(finished):
         answers = scored.answers.summary
-        if cut := answers["truncated"]:
-            shown = ", ".join(cut[:3])
-            found.append(f"{scored.arm.name}: {len(cut)} prompts exceed the context and count as wrong ({shown}).")
         if answers["unfinished"] > 0.2 * answers["items"]:
             found.append(
                 f"{scored.arm.name}: {answers['unfinished']} of {answers['items']} answers hit max_new_tokens."

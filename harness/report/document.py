@@ -6,6 +6,7 @@ from pydantic import Field
 
 from harness.records import Record, Trial, Verdict
 from harness.report.data_rows import DataSummary, ShownExample
+from harness.report.prompt_rows import ShownPrompt
 
 
 class Arm(Record):
@@ -37,6 +38,10 @@ class Arm(Record):
     """Test answers (validation answers where there is no test) that hit max_new_tokens."""
     invalid: int = 0
     """Answers outside the label set, or that did not fit the context; each counts as wrong."""
+    truncated: list[str] = Field(default_factory=list)
+    """Ids of the validation items that were not asked: prompt and answer did not fit the context."""
+    truncated_test: list[str] = Field(default_factory=list)
+    """The same of test items; empty for all but champions."""
 
 
 class Effort(Record):
@@ -218,6 +223,8 @@ class Report(Record):
     """What had to be proven."""
     leaderboard: list[Arm]
     """Every configuration, best test score first, then best validation score."""
+    prompts: list[ShownPrompt] = Field(default_factory=list)
+    """What the champions ask, whole, the strongest first; those that ask no model are left out."""
     trials: list[Trial]
     """The search."""
     effort: list[Effort]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from harness.report.text import one_line
+from harness.report.text import one_line, visible
 
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"})
 _SPECIAL = re.compile(r"[\\`*_{}\[\]|~^]|^[-+#=]|^\d+(?=[.)](?:\s|$))")
@@ -20,6 +20,13 @@ def inline(text: str) -> str:
 def name(text: str) -> str:
     """A plain name as code; anything stranger as escaped text."""
     return f"`{text}`" if _NAME.fullmatch(text) else inline(text)
+
+
+def block(text: str) -> str:
+    """Any text, line for line, in a fence longer than any that it holds."""
+    longest = max(map(len, re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{visible(text)}\n{fence}"
 
 
 def _escaped(found: re.Match[str]) -> str:

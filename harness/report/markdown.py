@@ -8,6 +8,7 @@ from harness.report.data_rows import ShownExample
 from harness.report.document import Arm, GateCondition, Report, SliceRow
 from harness.report.effort_table import effort_table
 from harness.report.gfm import inline, name, table
+from harness.report.prompts_markdown import prompts
 from harness.report.text import shortened
 
 SHOWN = 5
@@ -26,6 +27,7 @@ def render_markdown(report: Report) -> str:
         _ships,
         _doubt,
         _leaderboard,
+        prompts,
         _search,
         _forgetting,
         _effort,

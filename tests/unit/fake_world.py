@@ -74,6 +74,15 @@ def fake_setup(resolved: Resolved, *, sampler: Any = None) -> Setup:
     )
 
 
+class Quiet:
+    """A display that shows nothing of a run."""
+
+    def planned(self, current: Any) -> None: ...
+    def started(self, step: Step) -> None: ...
+    def advanced(self, done: int, total: int) -> None: ...
+    def finished(self, artifact: Artifact) -> None: ...
+
+
 @dataclass
 class FakeWorld:
     """Carries steps out in memory; `score(step, world)` plants the mean of the deciding metric."""
@@ -166,7 +175,7 @@ class FakeWorld:
                 "duplicates_total": 0,
             },
             "slices": {"sizes": {}},
-            "train": {"train_loss": 1.0, "tokens": 100},
+            "train": {"train_loss": 1.0, "tokens": 100, "cut": 0, "dropped": 0},
             "forgetting": {"n": 10, "acc": 0.5},
             "judge": {"verdict": "INCONCLUSIVE", "conditions": [], "reasons": []},
         }.get(step.stage, {"items": 4, "tokens_in": 10, "tokens_out": 5, "truncated": [], "unfinished": 0})

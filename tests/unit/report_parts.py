@@ -2,9 +2,11 @@
 
 from typing import Any, Literal
 
-from harness.records import Epoch, Trial
+from harness.prompts import PromptConfig, messages
+from harness.records import Epoch, Example, Trial
 from harness.report.data_rows import Answer, DataSummary, ShownExample
 from harness.report.document import Arm, Effort, FormRow, GateCondition, SliceRow
+from harness.report.prompt_rows import ShownPrompt, Turn
 
 Outcome = Literal["pass", "fail", "unresolved"]
 FOUND = {"pass": "is proven", "fail": "is ruled out", "unresolved": "is neither proven nor ruled out"}
@@ -145,6 +147,40 @@ def leaderboard(scores: dict[str, float] | None = None) -> list[Arm]:
         arm("zero_shot/terse", "A shorter instruction", 0.2644, tokens_in=58.8, tokens_out=35.7),
     ]
     return [*sorted(champions, key=lambda row: -(row.test or {})["rougeL"]), *others]
+
+
+INSTRUCTION = (
+    "Shorten this sentence, keeping its facts. Reply with the short sentence only; "
+    "never add a word that the sentence does not have.\n\n{input}"
+)
+"""Longer than a row of the leaderboard shows."""
+
+
+def prompts() -> list[ShownPrompt]:
+    """What four champions that ask a model ask: four shots, a system message, passages by API, and the tuned one."""
+    four = PromptConfig(template=INSTRUCTION, shots=4, seed=1)
+    system = PromptConfig(template=f"Think first.\n\n{INSTRUCTION}", system="You are a careful editor.")
+    plain = PromptConfig(template=INSTRUCTION)
+    found = PromptConfig(template=f"{{passages}}\n\n{INSTRUCTION}", passages=2)
+    elsewhere = {"model": "big-8b", "address": "https://api.example.com/v1"}
+    return [
+        _prompt("few_shot/shots4", four, item="validation-1", asked=_asked(four)),
+        _prompt("engineered/chain", system, item="validation-1", asked=_asked(system), labels=["short", "long"]),
+        _prompt("zero_shot/plain", found, **elsewhere),
+        _prompt("tuned/trial-2", plain, item="validation-1", asked=_asked(plain)),
+    ]
+
+
+def _prompt(name: str, prompt: PromptConfig, **more: Any) -> ShownPrompt:
+    return ShownPrompt(**{"arm": name, "model": "sample", "prompt": prompt, "max_new_tokens": 64} | more)
+
+
+def _asked(prompt: PromptConfig) -> list[Turn]:
+    shots = [
+        Example(id=f"train-{number}", split="train", group="", input=f"Sentence {number}, long.", reference="Short.")
+        for number in range(prompt.shots)
+    ]
+    return [Turn(**turn) for turn in messages(prompt, text="The council met late.", shots=shots)]
 
 
 def trial(

@@ -1,6 +1,7 @@
 """Read rendered reports the way a browser or a terminal would."""
 
 import io
+import re
 from html.parser import HTMLParser
 
 from rich.console import Console
@@ -12,7 +13,7 @@ VOID = {"meta", "path", "line", "circle", "rect"}
 
 
 class Page(HTMLParser):
-    """The elements, attributes and visible text of a page; fails on unbalanced tags."""
+    """The elements, attributes, visible text and `pre` blocks of a page; fails on unbalanced tags."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -21,6 +22,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.words: list[str] = []
         self.comments: list[str] = []
+        self.blocks: list[str] = []
         self.feed(html)
         self.close()
         assert not self.open
@@ -28,6 +30,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag == "pre":
+            self.blocks.append("")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -42,6 +46,8 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:
             self.words.append(data)
+        if "pre" in self.open:
+            self.blocks[-1] += data
 
     def handle_comment(self, data: str) -> None:
         self.comments.append(data)
@@ -49,6 +55,11 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         return " ".join("".join(self.words).split())
+
+
+def beside_blocks(markdown: str) -> str:
+    """Markdown without its fenced blocks, which hold text as it is."""
+    return re.sub(r"^(`{3,})\n.*?^\1$", "", markdown, flags=re.DOTALL | re.MULTILINE)
 
 
 def terminal(report: Report, *, width: int = 80, colour: bool = False) -> str:

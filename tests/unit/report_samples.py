@@ -6,6 +6,7 @@ import report_parts as parts
 
 from harness.report.data_rows import Answer, Duplicate, ShownExample
 from harness.report.document import Arm, Forgetting, LeakedCheck, Report
+from harness.report.prompt_rows import ShownPrompt, Turn
 
 HOSTILE = (
     "<script>alert(1)</script> [bold]x[/bold] [link=https://evil.example]y[/link] \x1b[31mred \x07 a|b ```js "
@@ -34,6 +35,7 @@ def fine_tune_report() -> Report:
         best_prompt="few_shot/shots4",
         conditions=parts.proven_conditions(),
         leaderboard=parts.leaderboard(),
+        prompts=parts.prompts(),
         trials=parts.four_trials(),
         effort=parts.effort(),
         effort_by_family=parts.effort_by_family(),
@@ -168,6 +170,7 @@ def hostile_report() -> Report:
         "best_prompt": f"few_shot/{evil}",
         "conditions": [found.model_copy(update=named) for found in full.conditions],
         "leaderboard": [_hostile_arm(row) for row in full.leaderboard],
+        "prompts": [_hostile_prompt(shown) for shown in full.prompts],
         "trials": [t.model_copy(update={"error": evil, "params": {evil: evil}}) for t in full.trials],
         "forgetting": [found.model_copy(update={"benchmark": evil}) for found in full.forgetting],
         "slices": [row.model_copy(update={"slice": evil, "against": evil, "sentence": evil}) for row in full.slices],
@@ -184,6 +187,21 @@ def hostile_report() -> Report:
         "timing": {evil: evil},
     }
     return full.model_copy(update=changed)
+
+
+def _hostile_prompt(shown: ShownPrompt) -> ShownPrompt:
+    """As the hostile best prompt is named, so that all of it is shown."""
+    evil = f"\n{HOSTILE}\n````\n# {HOSTILE}"
+    texts = {"template": evil, "system": evil, "shot_ids": (HOSTILE,)}
+    return shown.model_copy(
+        update={
+            **dict.fromkeys(("model", "address", "previous", "item"), HOSTILE),
+            "arm": f"{shown.arm.partition('/')[0]}/{HOSTILE}",
+            "prompt": shown.prompt.model_copy(update=texts),
+            "labels": [HOSTILE],
+            "asked": [Turn(role=HOSTILE, content=evil)],
+        }
+    )
 
 
 def _hostile_arm(row: Arm) -> Arm:

@@ -13,7 +13,7 @@ from harness.loading import Resolved, load_experiment
 from harness.loading.baselines import LIKELIEST
 from harness.loading.optimisers import EXTRA
 from harness.plan import family_champions
-from harness.plan.arms import prompt_of
+from harness.plan.arms import described, prompt_arms, prompt_of
 from harness.prompts import PromptConfig
 from harness.report.effort import efforts
 from harness.specs import VariantSpec
@@ -212,3 +212,28 @@ def test_lines_about_labels_are_left_out_where_a_task_says_nothing_of_them(
     variant = VariantSpec(name="listed", pattern=pattern)
     prompt = prompt_of(variant, resolved=replace(resolved, task=task), labels=labels)
     assert prompt.template.split("\n") == said
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({}, "“Is it {input}?”"),
+        ({"seed": 2, "order": 3, "layout": "text"}, "“Is it {input}?”"),
+        ({"shots": 1}, "1 shot, “Is it {input}?”"),
+        ({"shots": 2, "seed": 1}, "2 shots, seed 1, “Is it {input}?”"),
+        ({"shots": 2, "order": 3, "layout": "text"}, "2 shots, in one message, order 3, “Is it {input}?”"),
+        ({"shots": 2, "choose": "bm25", "seed": 1}, "2 shots similar by bm25, “Is it {input}?”"),
+        ({"shots": 2, "shot_ids": ("b", "a")}, "2 shots chosen by an optimiser (b, a), “Is it {input}?”"),
+        ({"passages": 1, "system": "Be\nbrief."}, "1 passage, system message “Be brief.”, “Is it {input}?”"),
+        ({"system": "x" * 91}, f"system message “{'x' * 90}…”, “Is it {{input}}?”"),
+    ],
+)
+def test_a_prompt_is_described_in_a_line(fields: dict[str, Any], line: str) -> None:
+    assert described(PromptConfig(template="Is it\n{input}?", **fields), by_likelihood=False) == line
+
+
+def test_the_shipped_families_have_no_two_arms_of_one_description() -> None:
+    resolved = load_experiment(Path(__file__).parents[2] / "experiments" / "quickstart.yaml", overrides=[])
+    lines = [arm.description for arm in prompt_arms(resolved, labels=[])]
+    assert len(lines) > 10
+    assert len(set(lines)) == len(lines)

@@ -7,7 +7,7 @@ from typing import Any
 
 import fake_reader
 import pytest
-from fake_world import FakeWorld, fake_setup
+from fake_world import FakeWorld, Quiet, fake_setup
 from workspace import assert_one_line, failure, make_workspace, swap, write
 
 from harness.adapters.tables import corpus_files
@@ -26,7 +26,7 @@ from harness.stages import Job
 from harness.stages.asking import conversations
 from harness.stages.passages import corpus_passages, numbered
 from harness.steps import Step
-from harness.store import Artifact, Store
+from harness.store import Store
 
 TASK = "tasks/qa/task.yaml"
 RAG = """\
@@ -39,15 +39,6 @@ variants:
 """
 PEOPLE = [f"{first}{last}" for first in ("Ada", "Bo", "Cy", "Di", "Ed", "Flo") for last in ("ma", "rik", "sol", "tun")]
 CITIES = [f"Town{'abcdefghijklmnopqrstuvwx'[i]}" for i in range(len(PEOPLE))]
-
-
-class Quiet:
-    """Shows nothing of a run."""
-
-    def planned(self, current: Any) -> None: ...
-    def started(self, step: Step) -> None: ...
-    def advanced(self, done: int, total: int) -> None: ...
-    def finished(self, artifact: Artifact) -> None: ...
 
 
 @pytest.fixture
@@ -85,7 +76,7 @@ def test_only_who_reads_the_passages_can_be_right(spec: Path, monkeypatch: pytes
     assert any(text.startswith("Passages that may help:\n\n[1] ") for text in heard)
     assert any(text.startswith("Answer the question with one name.\n[1] ") and "\n\n[2] " in text for text in heard)
     described = {scored.arm.name: scored.arm.description for scored in done.baselines}
-    assert described["rag/one"].startswith("1 passages, ")
+    assert described["rag/one"].startswith("1 passage, ")
 
 
 def test_the_best_variant_with_passages_stands_for_its_family(spec: Path) -> None:

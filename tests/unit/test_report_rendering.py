@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import report_samples as samples
 from markdown_it import MarkdownIt
-from report_reading import Page, terminal
+from report_reading import Page, beside_blocks, terminal
 
 from harness.records import Epoch
 from harness.report import curves, formats, text
@@ -75,7 +75,14 @@ def test_html_headings_follow_in_order_and_every_drawing_and_table_has_a_name(sa
 def test_html_keeps_the_agreed_order():
     html = render_html(samples.fine_tune_report())
     marks = ['class="badge"', "<h1>", 'class="reasons"', "Before you decide", "What had to be proven</h2>"]
-    marks += ["Leaderboard</h2>", "The search</h2>", "Forgetting</h2>", "Equal effort</h2>", "Data</h2>"]
+    marks += [
+        "Leaderboard</h2>",
+        "Prompts</h2>",
+        "The search</h2>",
+        "Forgetting</h2>",
+        "Equal effort</h2>",
+        "Data</h2>",
+    ]
     marks += ["Examples side by side</h2>", "The experiment as it was run", "Provenance", "Timing"]
     places = [html.index(mark) for mark in marks]
     assert places == sorted(places)
@@ -119,11 +126,13 @@ def test_hostile_text_is_only_text_in_markdown():
     markdown = render_markdown(report)
     rendered = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown)
     tags = set(Page(rendered).tags)
-    assert tags <= {"h1", "h2", "p", "ul", "li", "strong", "code", "blockquote", *TABLE}
+    assert tags <= {"h1", "h2", "h3", "p", "ul", "li", "strong", "code", "pre", "blockquote", *TABLE}
     assert text.one_line(samples.HOSTILE) in Page(rendered).text
-    for hostile in ("<script", "</style", "\x1b", "\u202e", "```", "://", "www.", "a|b"):
-        assert hostile not in markdown
-    assert not re.search(r"(?<!\\)\]\(", markdown)
+    assert "\x1b" not in markdown
+    assert "\u202e" not in markdown
+    for hostile in ("<script", "</style", "```", "://", "www.", "a|b"):
+        assert hostile not in beside_blocks(markdown)
+    assert not re.search(r"(?<!\\)\]\(", beside_blocks(markdown))
     tables = re.findall(r"(?:^\|.*\n)+", markdown, re.MULTILINE)
     for table in tables:
         bars = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
@@ -149,9 +158,10 @@ def test_outputs_can_be_written_as_utf8_and_markdown_lines_start_as_meant(sample
     for output in (render_html(report), render_markdown(report), terminal(report)):
         assert output.encode("utf-8")
     starts = re.compile(
-        r"(?:#{1,2} |- |\| |> |>$|\*\*|Task |A regression |The same|Model |Not |Nothing |No |\d+ more|$)"
+        r"(?:#{1,3} |- |\| |> |>$|\*\*|Task |A regression |The same|Model |Not |Nothing |No |\d+ more|$|"
+        r"System message:|Template:$|As asked for |Worked examples or )"
     )
-    assert all(starts.match(line) for line in render_markdown(report).splitlines())
+    assert all(starts.match(line) for line in beside_blocks(render_markdown(report)).splitlines())
 
 
 @pytest.mark.parametrize("sample", [samples.fine_tune_report, samples.prompt_report, samples.inconclusive_report])
