@@ -10,23 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from echo_task import echo_workspace
 from local_server import served
 from tiny_model import save_tiny_model
 
 from harness.adapters.language_model import PLAIN_TEMPLATE
 
 KEY = "sk-planted-0123456789abcdef"
-TASK = """\
-name: echo
-description: Say the word again.
-kind: label
-labels: [red, blue]
-license: CC0-1.0
-data: {source: words.csv, input: "{word}", reference: answer}
-instruction: Say the word again.
-metrics: [accuracy]
-max_new_tokens: 4
-"""
 FAMILY = """\
 family: {name}
 description: Asks plainly.
@@ -42,19 +32,10 @@ pytestmark = [
 
 def workspace(folder: Path, *, url: str, model: Path) -> None:
     """One family asks the server and one the model's folder, with the same prompts."""
-    rows = [f"{('red', 'blue')[i % 2]} {i},{('red', 'blue')[i % 2]}" for i in range(30)]
     api = f"api: {{url: '{url}', model: '{model}', key_env: PLANTED_KEY, parallel: 2, retries: 0}}\n"
-    files = {
-        "tasks/echo/task.yaml": TASK,
-        "tasks/echo/prompts/engineered.txt": "Say {input}.",
-        "words.csv": "\n".join(["word,answer", *rows]),
-        "baselines/served.yaml": FAMILY.format(name="served") + api,
-        "baselines/loaded.yaml": FAMILY.format(name="loaded"),
-        "experiments/echo.yaml": f"task: echo\nmodel: {{name: {model}, dtype: float32}}\nbaselines: [served, loaded]\n",
-    }
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, "utf-8")
+    experiment = f"model: {{name: {model}, dtype: float32}}\nbaselines: [served, loaded]\n"
+    families = {"served": FAMILY.format(name="served") + api, "loaded": FAMILY.format(name="loaded")}
+    echo_workspace(folder, experiment=experiment, **families)
 
 
 def baselines(folder: Path) -> subprocess.CompletedProcess[str]:

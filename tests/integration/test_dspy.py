@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from echo_task import echo_workspace
 from local_server import served
 from tiny_model import save_tiny_model
 
@@ -180,39 +181,12 @@ def test_the_same_optimisation_asks_the_same_questions(tmp_path: Path, optimizer
     assert (one.asked, one.requests) == (two.asked, two.requests)
 
 
-TASK = """\
-name: echo
-description: Say the word again.
-kind: label
-labels: [red, blue]
-license: CC0-1.0
-data: {source: words.csv, input: "{word}", reference: answer}
-instruction: Say the word again.
-metrics: [accuracy]
-max_new_tokens: 3
-"""
 FAMILY = """\
 family: served
 description: A model behind an API, and a prompt that GEPA writes for it.
 variants: [{name: plain}]
 dspy: {optimizer: gepa, calls: 12}
 """
-
-
-def workspace(folder: Path, *, url: str, model: Path) -> Path:
-    """A task of two labels, and a family whose model is behind `url`; returns the experiment."""
-    rows = [f"{('red', 'blue')[i % 2]} {i},{('red', 'blue')[i % 2]}" for i in range(30)]
-    files = {
-        "tasks/echo/task.yaml": TASK,
-        "tasks/echo/prompts/engineered.txt": "Say {input}.",
-        "words.csv": "\n".join(["word,answer", *rows]),
-        "baselines/served.yaml": f"{FAMILY}api: {{url: '{url}', model: '{model}', key_env: null}}\n",
-        "experiments/echo.yaml": f"task: echo\nmodel: {model}\nbaselines: [served]\n",
-    }
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, "utf-8")
-    return folder / "experiments/echo.yaml"
 
 
 @pytest.mark.slow
@@ -224,7 +198,9 @@ def test_gepa_through_a_real_server(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     save_tiny_model(model, width=32, context=512)
     (model / "chat_template.jinja").write_text(PLAIN_TEMPLATE, "utf-8")
     with served(model) as url:
-        setup = prepared(load_experiment(workspace(tmp_path, url=url, model=model)), say=print)
+        family = f"{FAMILY}api: {{url: '{url}', model: '{model}', key_env: null}}\n"
+        spec = echo_workspace(tmp_path, experiment=f"model: {model}\nbaselines: [served]\n", served=family)
+        setup = prepared(load_experiment(spec), say=print)
         store = Store(tmp_path / ".harness" / "store")
         while (current := plan(setup, finished=store.find, goal="baselines")).missing:
             InProcess(store).execute(current.missing[0], progress=lambda done, total: None)

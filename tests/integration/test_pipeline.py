@@ -37,6 +37,11 @@ report: {examples: 3}
 data:
   splits: {train: 16, validation: 6, test: 12, per_group: 1}
 """
+FEW_SHOT = """\
+family: few_shot
+description: One prompt of three examples, for time.
+variants: [{name: three_shots, shots: 3}]
+"""
 
 
 @pytest.fixture
@@ -44,6 +49,7 @@ def workspace(tmp_path: Path) -> Path:
     """A copy of the shipped tasks and baselines with a small experiment."""
     for name in ("tasks", "baselines"):
         shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "baselines" / "few_shot.yaml").write_text(FEW_SHOT)
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "small.yaml").write_text(SMALL)
     return tmp_path
