@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 import report_samples as samples
 from markdown_it import MarkdownIt
+from report_families import CHAMPIONS, six_families_report
 from report_reading import Page, terminal
 
 from harness.records import Epoch
@@ -25,6 +26,7 @@ SAMPLES: list[Callable[[], Report]] = [
     samples.many_trials_report,
     samples.many_labels_report,
     samples.hostile_report,
+    six_families_report,
 ]
 
 
@@ -102,6 +104,18 @@ def test_sentences_reasons_and_warnings_are_shown():
         report.headline,
     ]:
         assert sentence in page
+
+
+def test_long_names_are_whole_and_wrap_beside_the_bars_and_in_the_table():
+    html = render_html(six_families_report())
+    (drawn,) = re.findall(r'<figure class="bars">.*?</figure>', html, re.DOTALL)
+    board = re.findall(r'<table class="board">.*?</table>', html, re.DOTALL)[0]
+    # Text of a drawing cannot wrap, so none stands there but the numbers of the axis.
+    assert re.findall(r"<text[^>]*>([^<]*)</text>", drawn) == ["0", "20", "40", "60"]
+    for name in CHAMPIONS:
+        wrapping = "<code>" + re.sub("([/_])", r"\1<wbr>", name) + "</code>"
+        assert wrapping in drawn
+        assert wrapping in board
 
 
 def test_hostile_text_is_only_text_in_html():
