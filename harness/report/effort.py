@@ -7,6 +7,7 @@ from harness.plan import Plan, ScoredArm
 from harness.plan.effort import Cost, Finished, cost, of_prompts, of_tuning
 from harness.plan.setup import Setup
 from harness.report.document import Effort
+from harness.report.effort_table import SHARED
 
 UNEVEN = 0.5
 """Below this share of the other side's tokens, the report says so."""
@@ -88,7 +89,7 @@ def _dollars(scored: Iterable[ScoredArm], *, find: Finished) -> float | None:
 
 def _notes(setup: Setup, *, families: list[Cost], prompting: Cost, tuning: Cost) -> Iterator[str]:
     if sum(spent.tokens for spent in families) > prompting.tokens:
-        yield "Answers that two families share count in both rows, and once in the sum."
+        yield SHARED
     if prompting.tokens < UNEVEN * tuning.tokens:
         yield f"Prompting got {_share(prompting, tuning)} of the tokens of tuning; {_remedy(setup)}."
     if tuning.tokens < UNEVEN * prompting.tokens:

@@ -5,6 +5,7 @@ from report_samples import fine_tune_report
 
 from harness.records import Trial
 from harness.report.document import Arm, Effort, Report
+from harness.report.effort_table import SHARED
 
 ASKS = "“Shorten this sentence, keeping its facts. Reply with the short sentence only. {input}”"
 CHAMPIONS = {
@@ -37,12 +38,13 @@ def six_families_report() -> Report:
         f"({next(iter(CHAMPIONS))}), and every gate is proven.",
         "best_prompt": next(iter(CHAMPIONS)),
         "conditions": [*beaten, *others],
-        "reasons": [f"{condition.name}: {condition.sentence}" for condition in [*beaten, *others]],
         "leaderboard": [*_champions(), *_rest()],
         "trials": _trials(),
+        "slices": [],
+        "ships": [],
         "effort_by_family": [_effort(family) for family in OTHERS],
         "effort_notes": [
-            "Answers that two families share count in both rows, and once in the sum.",
+            SHARED,
             "Tuning got 4% of the tokens of prompting; more search.trials even it.",
         ],
         "warnings": [*cautions, "No forgetting benchmark is gated: what the model lost was not measured."],

@@ -176,6 +176,25 @@ def test_terminal_fits_one_screen(sample):
     assert "…" not in terminal(sample())
 
 
+def test_the_terminal_shows_six_families_on_one_screen_and_cuts_no_name():
+    report = six_families_report()
+    reasons = [f"{found.name}: {found.sentence}" for found in report.conditions]
+    for shown in (report, report.model_copy(update={"reasons": reasons})):
+        lines = terminal(shown, width=100).splitlines()
+        assert len(lines) <= 40
+        assert all(any(name in line and "74,373" in line for line in lines) for name in CHAMPIONS)
+    narrow = terminal(report)
+    assert "…" not in narrow
+    assert max(map(len, narrow.splitlines())) <= 80
+
+
+def test_the_terminal_sums_effort_up_in_a_line():
+    screen = " ".join(terminal(six_families_report()).split())
+    assert "Effort: prompting tried 9, 660,710 tokens, 2 min, $0.031; tuning tried 4, 883,314 tokens, 22 min." in screen
+    assert "more search.trials even it." in screen
+    assert "two families share" not in screen
+
+
 def test_without_a_finished_trial_the_page_says_so():
     report = samples.bare_report()
     page = Page(render_html(report)).text
