@@ -14,7 +14,7 @@ UNEVEN = 0.5
 
 
 class Efforts(NamedTuple):
-    """What choosing took; answers that were there before count as if they had been computed now."""
+    """What choosing took; tokens of answers that were there before count as if they had been computed now."""
 
     sides: list[Effort]
     """Prompting and tuning."""
@@ -23,7 +23,7 @@ class Efforts(NamedTuple):
     notes: list[str]
     """What a reader should know of these numbers, a sentence each."""
     seconds: dict[str, Any]
-    """The same by the clock: `prompting`, `tuning`, and `families` by name."""
+    """By the clock, which ran for no answer that the cache held: `prompting`, `tuning`, and `families` by name."""
 
 
 def efforts(setup: Setup, finished: Plan, *, find: Finished) -> Efforts:

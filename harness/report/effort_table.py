@@ -9,6 +9,11 @@ from harness.report.document import Arm, Effort, Report
 TIMED = "effort"
 """Where `timing` holds the seconds: what the clock measured stands apart from what every run repeats."""
 
+COUNTED = (
+    "Tokens count every answer, time only what was computed: "
+    "an answer that .harness/answers.sqlite held already took none."
+)
+"""What the columns count: a kept answer knows its tokens and not its seconds."""
 SHARED = "Answers that two families share count in both rows, and once in the sum."
 """A note where families share answers."""
 

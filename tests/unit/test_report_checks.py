@@ -56,6 +56,9 @@ def test_the_effort_of_every_family_and_both_sides_is_shown():
     for words in ("2 min", "22 min", "0.031", "660,710", "1,883,314"):
         assert all(words in output for output in (page, text, screen))
     assert all("Prompting got 35% of the tokens of tuning" in output for output in (page, text, screen))
+    said = "time only what was computed: an answer that .harness/answers.sqlite held already took none."
+    assert said in page
+    assert said in text
     assert "487,420" in screen, "a champion's row tells what its family took"
 
 
