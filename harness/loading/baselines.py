@@ -73,12 +73,7 @@ def _family(file: Path, *, rank: int, around: Around) -> tuple[BaselineSpec | No
     places = Places(document, rank=rank)
     family, problems = validated(BaselineSpec, _filled(document.data), places=places)
     if family is not None:
-        problems = [
-            *problems,
-            *_empty(document.data, places),
-            *_problems(family, file.stem, places),
-            *around.problems(family, places=places),
-        ]
+        problems = [*problems, *_empty(document.data, places), *_problems(family, file.stem, places), *around.problems(family, places=places)]
     return family, problems
 
 
