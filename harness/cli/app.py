@@ -79,11 +79,16 @@ def plan(
 
 
 @app.command(epilog="Example:  harness baselines experiments/quickstart.yaml")
-def baselines(spec: Spec, set: Set = None, json: Json = False) -> int:
+def baselines(
+    spec: Spec,
+    set: Set = None,
+    all: Annotated[bool, typer.Option("--all", help="Show every configuration, not only the best ones.")] = False,
+    json: Json = False,
+) -> int:
     """Score every prompt configuration on validation; trains nothing, touches no test item."""
     from harness.cli.running import baselines_command
 
-    return baselines_command(spec, overrides=set or [], json=json)
+    return baselines_command(spec, overrides=set or [], every=all, json=json)
 
 
 @app.command(epilog="Example:  harness search experiments/quickstart.yaml --set search.trials=8")

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from rich.markup import escape
 from rich.table import Table
 
 from harness.adapters.models import model_bytes
@@ -13,16 +12,15 @@ from harness.cli.consoles import out, print_json, say
 from harness.cli.display import RunDisplay
 from harness.cli.main import STATUS
 from harness.cli.placing import placed
+from harness.cli.prompts import prompts_as_json, show_prompts
 from harness.cli.reporting import shown_report
 from harness.errors import UserError
 from harness.estimate import Work, expected_work, planned_sizes
 from harness.loading import load_experiment
-from harness.plan import Goal, Plan, family_champions
+from harness.plan import Goal, Plan
 from harness.plan.power import expected
 from harness.plan.setup import Setup
 from harness.prepare import STATE, checked_engines, prepared, uses_hub
-from harness.report.prompt_caveats import unfitting
-from harness.report.text import one_line
 from harness.runner import run_to_goal
 from harness.runner.local_worker import LocalWorker
 from harness.store import Store
@@ -35,35 +33,13 @@ def run_command(spec: Path, *, overrides: list[str], retry_failed: bool, json: b
     return STATUS[report.verdict]
 
 
-def baselines_command(spec: Path, *, overrides: list[str], json: bool) -> int:
+def baselines_command(spec: Path, *, overrides: list[str], every: bool, json: bool) -> int:
     """Prompts on validation."""
-    setup, _, finished = _reached(spec, overrides=overrides, goal="baselines")
-    champions = family_champions(setup, finished.baselines).values()
-    rows = [
-        {
-            "arm": scored.arm.name,
-            "validation": scored.scores.summary["mean"],
-            "champion": scored in champions,
-            "truncated": list(scored.answers.summary["truncated"]),
-        }
-        for scored in finished.baselines
-    ]
+    setup, store, finished = _reached(spec, overrides=overrides, goal="baselines")
     if json:
-        print_json({"experiment": setup.resolved.name, "metric": setup.metric, "baselines": rows})
-        return 0
-    table = Table(
-        "arm", *setup.resolved.task.metrics, "asks with", title="Prompts on validation (● stands for its family)"
-    )
-    for row, scored in zip(rows, finished.baselines, strict=True):
-        name = f"{'●' if row['champion'] else ' '} {scored.arm.name}"
-        table.add_row(
-            name,
-            *(f"{value:.3f}" for value in scored.scores.summary["mean"].values()),
-            escape(one_line(scored.arm.description)),
-        )
-    out.print(table)
-    for warning in unfitting(finished.baselines):
-        out.print(one_line(warning), markup=False, soft_wrap=True)
+        print_json(prompts_as_json(setup, finished, find=store.find))
+    else:
+        show_prompts(setup, finished, find=store.find, every=every)
     return 0
 
 

@@ -1,7 +1,8 @@
 """Turn finished artifacts into what a choice cost.
 
-An answer from the cache, or from an artifact that was there before, counts as if it had been computed now: effort is
-what the choice costs whoever repeats it, not this run's luck. Certification costs both sides the same and is left out.
+The tokens of an answer from the cache, or of an artifact that was there before, count as if it had been computed now:
+effort is what the choice costs whoever repeats it, not this run's luck. Seconds are those of the computing that made an
+artifact; a cached answer took none of them. Certification costs both sides the same and is left out.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,7 +25,7 @@ class Cost(NamedTuple):
     tokens_trained: int
     """Tokens trained on, epochs counted."""
     seconds: float
-    """Of computation, when each was made."""
+    """Of computation, when each was made; answers that the cache held then took none."""
 
     @property
     def tokens(self) -> int:

@@ -47,8 +47,9 @@ class Arm(Record):
 class Effort(Record):
     """What one side, or one family of prompts, spent on selection.
 
-    An answer from the cache, or from an artifact that was there before, counts as if it had been computed now: effort
-    is what the choice costs whoever repeats it. Its seconds are under the report's `timing`.
+    The tokens of an answer from the cache, or of an artifact that was there before, count as if it had been computed
+    now: effort is what the choice costs whoever repeats it. Seconds are under the report's `timing`, and there an
+    answer from the cache took none.
     """
 
     side: Literal["prompting", "tuning"]

@@ -7,13 +7,14 @@ from harness.plan import Plan, ScoredArm
 from harness.plan.effort import Cost, Finished, cost, of_prompts, of_tuning
 from harness.plan.setup import Setup
 from harness.report.document import Effort
+from harness.report.effort_table import SHARED
 
 UNEVEN = 0.5
 """Below this share of the other side's tokens, the report says so."""
 
 
 class Efforts(NamedTuple):
-    """What choosing took; answers that were there before count as if they had been computed now."""
+    """What choosing took; tokens of answers that were there before count as if they had been computed now."""
 
     sides: list[Effort]
     """Prompting and tuning."""
@@ -22,7 +23,7 @@ class Efforts(NamedTuple):
     notes: list[str]
     """What a reader should know of these numbers, a sentence each."""
     seconds: dict[str, Any]
-    """The same by the clock: `prompting`, `tuning`, and `families` by name."""
+    """By the clock, which ran for no answer that the cache held: `prompting`, `tuning`, and `families` by name."""
 
 
 def efforts(setup: Setup, finished: Plan, *, find: Finished) -> Efforts:
@@ -88,7 +89,7 @@ def _dollars(scored: Iterable[ScoredArm], *, find: Finished) -> float | None:
 
 def _notes(setup: Setup, *, families: list[Cost], prompting: Cost, tuning: Cost) -> Iterator[str]:
     if sum(spent.tokens for spent in families) > prompting.tokens:
-        yield "Answers that two families share count in both rows, and once in the sum."
+        yield SHARED
     if prompting.tokens < UNEVEN * tuning.tokens:
         yield f"Prompting got {_share(prompting, tuning)} of the tokens of tuning; {_remedy(setup)}."
     if tuning.tokens < UNEVEN * prompting.tokens:

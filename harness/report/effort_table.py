@@ -1,5 +1,6 @@
 """Turn the effort of a report into the cells of one table, the same for every renderer."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from harness.report import formats
@@ -7,6 +8,14 @@ from harness.report.document import Arm, Effort, Report
 
 TIMED = "effort"
 """Where `timing` holds the seconds: what the clock measured stands apart from what every run repeats."""
+
+COUNTED = (
+    "Tokens count every answer, time only what was computed: "
+    "an answer that .harness/answers.sqlite held already took none."
+)
+"""What the columns count: a kept answer knows its tokens and not its seconds."""
+SHARED = "Answers that two families share count in both rows, and once in the sum."
+"""A note where families share answers."""
 
 
 class EffortRow(NamedTuple):
@@ -43,6 +52,20 @@ def effort_table(report: Report) -> EffortTable:
     cells = zip(*columns.values(), strict=True)
     rows = [EffortRow(_name(one), list(row), one.family is None) for one, row in zip(every, cells, strict=True)]
     return EffortTable(list(columns), rows)
+
+
+def effort_words(report: Report) -> list[str]:
+    """Each side in a few words: `tuning tried 4, 883,314 tokens, 22 min`."""
+    return [", ".join(_words(report, one)) for one in report.effort]
+
+
+def _words(report: Report, effort: Effort) -> Iterator[str]:
+    yield f"{_name(effort)} tried {formats.count(effort.configurations)}"
+    yield f"{formats.count(_tokens(effort))} tokens"
+    if (seconds := _seconds(report, effort)) is not None:
+        yield formats.duration(seconds)
+    if effort.dollars is not None:
+        yield f"${formats.dollars(effort.dollars)}"
 
 
 def tokens_to_choose(report: Report, arm: Arm) -> int | None:

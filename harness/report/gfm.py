@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
+
 from harness.report.text import one_line, visible
 
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"})
@@ -38,3 +40,23 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: int) ->
     """A table whose columns from number `right` on are numbers; cells are Markdown already."""
     rule = ["---" if column < right else "---:" for column in range(len(heads))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
+
+
+def aligned_table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: int) -> str:
+    """The same table with its columns in line, for people who read it as it is."""
+    lines = [list(heads), *map(list, rows)]
+    widths = [max(3, *map(cell_len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * (width - 1) + ("-" if column < right else ":") for column, width in enumerate(widths)]
+    padded = [
+        [
+            _padded(cell, width=width, left=column < right)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        for line in (lines[0], rule, *lines[1:])
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in padded)
+
+
+def _padded(cell: str, *, width: int, left: bool) -> str:
+    gap = " " * (width - cell_len(cell))
+    return cell + gap if left else gap + cell

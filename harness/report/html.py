@@ -1,5 +1,6 @@
 """Turn a `Report` into one HTML file that loads nothing: no script, font, image or style from elsewhere."""
 
+import re
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -32,6 +33,7 @@ def _environment() -> Environment:
     for module in (curves, effort_table, formats, plots, prompt_facts, text, views):
         environment.globals |= _public(module)
     environment.globals["LONGEST"] = LONGEST
+    environment.filters["breakable"] = _breakable
     return environment
 
 
@@ -42,6 +44,11 @@ def _public(module: ModuleType) -> dict[str, Any]:
         for name, value in vars(module).items()
         if not name.startswith("_") and getattr(value, "__module__", module.__name__) == module.__name__
     }
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may wrap after each `/` and `_`, which is where people join its words."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/_])", text.visible(name)))
 
 
 def _shown(value: Any) -> Any:

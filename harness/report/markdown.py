@@ -6,7 +6,7 @@ from harness.records import Trial
 from harness.report import formats, views
 from harness.report.data_rows import ShownExample
 from harness.report.document import Arm, GateCondition, Report, SliceRow
-from harness.report.effort_table import effort_table
+from harness.report.effort_table import COUNTED, effort_table
 from harness.report.gfm import inline, name, table
 from harness.report.prompts_markdown import prompts
 from harness.report.text import shortened
@@ -224,7 +224,7 @@ def _effort(report: Report) -> Iterator[str]:
     rows = [[f"**{row.name}**" if row.is_side else inline(row.name), *row.cells] for row in found.rows]
     heads = ["Choosing", *(head.capitalize() for head in found.heads)]
     yield table(heads, rows, right=1) if rows else "Not counted."
-    yield "\n".join(f"- {inline(note)}" for note in report.effort_notes)
+    yield "\n".join(f"- {inline(note)}" for note in ([COUNTED] if rows else []) + report.effort_notes)
 
 
 def _data(report: Report) -> Iterator[str]:

@@ -7,13 +7,12 @@ from markupsafe import Markup
 from harness.report.document import Arm, Forgetting, GateCondition
 from harness.report.formats import interval, points, signed
 from harness.report.svg import Scale, element, finite, picture, ticks
-from harness.report.text import shortened
 from harness.report.views import is_floor
 
 ROW = 44
 """Height of one forest row, px."""
-BAR_ROW = 48
-"""Height of one bar with its label above, px."""
+BAR_ROW = 22
+"""Height of one bar, px."""
 
 
 def forest_axis(conditions: Sequence[GateCondition]) -> Markup:
@@ -45,20 +44,35 @@ def forest_row(condition: GateCondition, *, among: Sequence[GateCondition]) -> M
     )
 
 
-def champion_bars(arms: Sequence[Arm], *, metric: str) -> Markup:
-    """The test score of each champion with its 95 % interval, from zero."""
-    scored = [value for arm in arms if arm.test for value in finite(arm.test.get(metric), arm.high)]
-    top = max([*scored, 0.0]) or 1.0
-    scale, height = Scale(0.0, top * 1.02), BAR_ROW * len(arms)
-    marks = ticks(0.0, top, about=5)
+def champion_bar(arm: Arm, *, among: Sequence[Arm], metric: str) -> Markup:
+    """The test score of one champion with its 95 % interval, from zero; empty where there is none.
+
+    Its name and its score are text beside the drawing, which can wrap; text inside cannot.
+    """
+    score = _score(arm, metric=metric)
+    if score is None:
+        return Markup("")
+    scale, middle = _bar_scale(among, metric=metric), BAR_ROW / 2
     return picture(
-        *[_vertical(scale, tick, "zero" if not tick else "grid", y1=0, y2=height) for tick in marks],
-        *[_bar(arm, metric=metric, scale=scale, y=BAR_ROW * row) for row, arm in enumerate(arms)],
-        *[_label(scale, tick, points(tick).removesuffix(".0"), y=height + 14) for tick in marks],
-        height=height + 18,
-        title=f"Test {metric} of each champion",
-        description="; ".join(_spoken(arm, metric=metric) for arm in arms),
+        *[_vertical(scale, tick, "grid" if tick else "zero", y1=0, y2=BAR_ROW) for tick in _bar_ticks(scale)],
+        element("rect", x=0, y=middle - 7, width=scale.across(score), height=14),
+        *_whisker(scale, arm.low, arm.high, y=middle, class_="spread"),
+        height=BAR_ROW,
+        title=f"{arm.arm}: {champion_score(arm, metric=metric)}",
     )
+
+
+def bars_axis(arms: Sequence[Arm], *, metric: str) -> Markup:
+    """The axis that the bars share, in points."""
+    scale = _bar_scale(arms, metric=metric)
+    labels = [_label(scale, tick, points(tick).removesuffix(".0"), y=12) for tick in _bar_ticks(scale)]
+    return picture(*labels, height=16, title=f"Axis: {metric} on the test set, in points", class_="plot axis")
+
+
+def champion_score(arm: Arm, *, metric: str) -> str:
+    """What stands beside the bar: `44.2 [42.1, 46.4]`."""
+    score = _score(arm, metric=metric)
+    return "not scored on test" if score is None else f"{points(score)} {interval(arm.low, arm.high)}".strip()
 
 
 def kept_bars(benchmark: Forgetting) -> Markup:
@@ -76,20 +90,18 @@ def kept_bars(benchmark: Forgetting) -> Markup:
     )
 
 
-def _bar(arm: Arm, *, metric: str, scale: Scale, y: float) -> Markup:
-    name = element("text", shortened(arm.arm, limit=40), class_="name", x=0, y=y + 16)
-    score = arm.test.get(metric) if arm.test else None
-    if score is None or not finite(score):
-        return element("g", name, element("text", "not scored on test", class_="value", x="100%", y=y + 16))
-    middle = y + 31
-    return element(
-        "g",
-        name,
-        element("text", _scored(arm, score), class_="value", x="100%", y=y + 16),
-        element("rect", x=0, y=middle - 7, width=scale.across(score), height=14),
-        *_whisker(scale, arm.low, arm.high, y=middle, class_="spread"),
-        class_=f"bar {arm.kind}",
-    )
+def _score(arm: Arm, *, metric: str) -> float | None:
+    """The test score, where it can be drawn."""
+    return next(iter(finite(arm.test.get(metric) if arm.test else None)), None)
+
+
+def _bar_scale(arms: Sequence[Arm], *, metric: str) -> Scale:
+    tops = [value for arm in arms if arm.test for value in finite(arm.test.get(metric), arm.high)]
+    return Scale(0.0, 1.02 * (max([*tops, 0.0]) or 1.0))
+
+
+def _bar_ticks(scale: Scale) -> list[float]:
+    return ticks(scale.low, scale.high, about=5)
 
 
 def _whisker(scale: Scale, low: float | None, high: float | None, *, y: float, class_: str) -> list[Markup]:
@@ -139,15 +151,6 @@ def _floor_label(condition: GateCondition, *, scale: Scale) -> Markup:
     """A floor lies on its own axis, so it carries its number."""
     place = scale.across(condition.margin)
     return element("text", points(condition.margin), class_="tick", x=place, y=ROW - 4, dx=4)
-
-
-def _scored(arm: Arm, score: float) -> str:
-    return f"{points(score)} {interval(arm.low, arm.high)}".strip()
-
-
-def _spoken(arm: Arm, *, metric: str) -> str:
-    score = arm.test.get(metric) if arm.test else None
-    return f"{arm.arm}: {'not scored' if score is None else _scored(arm, score)}"
 
 
 def _forest_title(condition: GateCondition) -> str:

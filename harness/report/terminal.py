@@ -1,4 +1,4 @@
-"""Turn a `Report` into one screen of terminal text: about 80 columns by 40 lines."""
+"""Turn a `Report` into one screen of terminal text: 40 lines for six families at 100 columns."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,19 @@ from rich.text import Text
 from harness.records import Verdict
 from harness.report import formats, views
 from harness.report.document import Arm, FormRow, GateCondition, Report
-from harness.report.effort_table import effort_table, tokens_to_choose
-from harness.report.text import one_line, shortened
+from harness.report.effort_table import SHARED, effort_words, tokens_to_choose
+from harness.report.text import both_ends, one_line, shortened
 
 COLOUR: dict[Verdict, str] = {"FINE_TUNE": "green", "PROMPT": "blue", "INCONCLUSIVE": "yellow"}
 OUTCOME_COLOUR: dict[views.Mark, str] = {"pass": "green", "fail": "red", "unresolved": "yellow"}
-MOST = 4
-"""Reasons and warnings shown; the written reports show all."""
+MOST_REASONS = 2
+"""Reasons shown: the table under them has a line for each condition, and the written reports show all."""
+MOST_WARNINGS = 4
+"""Warnings shown."""
 LONGEST = 300
 """Characters of one reason or warning."""
+LONGEST_NAME = 60
+"""Characters of one name."""
 
 
 def render_terminal(report: Report, *, console: Console) -> None:
@@ -32,15 +36,15 @@ def render_terminal(report: Report, *, console: Console) -> None:
         _warnings(report),
     ]
     console.print(_verdict(report))
-    for block in filter(None, blocks):
-        for part in [*block, Text()]:
+    for number, block in enumerate(filter(None, blocks)):
+        for part in [*([Text()] if number else []), *block]:
             console.print(part)
 
 
 def _verdict(report: Report) -> Panel:
     colour = COLOUR[report.verdict]
     body = Text(one_line(report.headline), style="bold")
-    for reason in _most(views.shown_reasons(report)):
+    for reason in _most(views.shown_reasons(report), most=MOST_REASONS):
         body.append(f"\n- {reason}", style="not bold")
     title = Text(report.verdict, style=f"bold {colour}")
     where = Text(shortened(report.experiment, limit=60), style="dim")
@@ -51,7 +55,7 @@ def _conditions(report: Report) -> list[RenderableType]:
     if not views.tested(report):
         return [Text(views.untested(report))]
     heads = ["effect", "90 % interval", "margin", "items", "p prove", "rule out"]
-    table = _table(["Had to be proven", "outcome"], heads, gap=1)
+    table = _table(["Had to be proven", "outcome"], heads)
     for condition in views.tested(report):
         table.add_row(*_condition_row(condition, deciding=report.metric))
     needed = ", ".join(
@@ -69,7 +73,7 @@ def _condition_row(condition: GateCondition, *, deciding: str) -> list[Text]:
     usual = condition.metric in (deciding, "acc", condition.gate)
     claimed = views.claim(condition) if usual else f"{views.claim(condition)} ({condition.metric})"
     return [
-        _cell(shortened(claimed, limit=60)),
+        _cell(both_ends(claimed, limit=LONGEST_NAME)),
         Text(condition.outcome, style=f"bold {OUTCOME_COLOUR[condition.outcome]}"),
         _cell(shown(condition.effect)),
         _cell(formats.interval(condition.low, condition.high, sign=not floor)),
@@ -98,9 +102,8 @@ def _champions(report: Report) -> list[RenderableType]:
     champions = views.champions(report)
     if not champions:
         return []
-    metric = shortened(report.metric, limit=20)
-    heads = [f"test {metric}", "95 % interval", "validation", "tokens in", "out", "to choose"]
-    table = _table(["Champion"], heads, gap=1)
+    heads = ["test", "95 % interval", "validation", "tokens in", "out", "to choose"]
+    table = _table([f"Champion, {shortened(report.metric, limit=20)}"], heads)
     for arm in champions:
         table.add_row(*_arm_row(arm, report=report))
     return [table]
@@ -110,7 +113,7 @@ def _arm_row(arm: Arm, *, report: Report) -> list[Text]:
     tested = arm.test.get(report.metric) if arm.test else None
     chosen_with = tokens_to_choose(report, arm)
     return [
-        _cell(shortened(arm.arm, limit=60), style="bold" if arm.arm == report.champion else ""),
+        _cell(both_ends(arm.arm, limit=LONGEST_NAME), style="bold" if arm.arm == report.champion else ""),
         _cell(formats.points(tested)),
         _cell(formats.interval(arm.low, arm.high) or formats.NOTHING),
         _cell(formats.points(arm.validation.get(report.metric))),
@@ -121,46 +124,37 @@ def _arm_row(arm: Arm, *, report: Report) -> list[Text]:
 
 
 def _search(report: Report) -> list[RenderableType]:
-    trial = views.champion_trial(report)
     statuses = [trial.status for trial in report.trials]
     ended = [f"{statuses.count(s)} {s}" for s in ("complete", "pruned", "failed", "running") if s in statuses]
-    line = Text(f"Search: {', '.join(ended) or 'no trial was run'}.")
-    if trial is not None:
-        params = ", ".join(f"{key} {formats.plain(value)}" for key, value in trial.params.items())
-        at = "" if trial.best_epoch is None else f", epoch {trial.best_epoch}"
-        line.append(f" Best: trial {trial.number}{at} ({shortened(params, limit=200)}).")
-    return [line]
+    best, trial = views.arm_named(report, report.champion), views.champion_trial(report)
+    found = f" Best: trial {trial.number} ({shortened(best.description, limit=200)})." if best and trial else ""
+    return [Text(f"Search: {', '.join(ended) or 'no trial was run'}.{found}")]
 
 
 def _effort(report: Report) -> list[RenderableType]:
-    if not report.effort:
-        return []
-    found = effort_table(report)
-    table = _table(["Effort"], found.heads, gap=2)
-    for row in found.rows:
-        if row.is_side:
-            table.add_row(_cell(row.name), *map(_cell, row.cells))
-    return [table, *(Text(one_line(note), style="dim") for note in report.effort_notes)]
+    """Both sides in a line; the sum of the families is not shown here, so it needs no explanation."""
+    sides = [f"Effort: {'; '.join(effort_words(report))}."] if report.effort else []
+    notes = [note for note in report.effort_notes if note != SHARED]
+    return [*map(Text, sides), *(Text(one_line(note), style="dim") for note in notes)]
 
 
 def _warnings(report: Report) -> list[RenderableType]:
-    lines = [Text(f"- {line}") for line in _most(report.warnings)]
+    lines = [Text(f"- {line}") for line in _most(report.warnings, most=MOST_WARNINGS)]
     return [Text("Before you decide", style="bold yellow"), *lines] if lines else []
 
 
-def _most(lines: Sequence[str]) -> list[str]:
-    more = len(lines) - MOST
-    shown = [shortened(line, limit=LONGEST) for line in lines[:MOST]]
+def _most(lines: Sequence[str], *, most: int) -> list[str]:
+    more = len(lines) - most
+    shown = [shortened(line, limit=LONGEST) for line in lines[:most]]
     return [*shown, f"and {more} more in the report"] if more > 0 else shown
 
 
-def _table(left: Sequence[str], right: Sequence[str], *, gap: int = 3) -> Table:
-    """An unframed table: words to the left, numbers to the right; only the first column may wrap."""
-    padding = (0, (gap - 1) // 2)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=padding, header_style="dim")
+def _table(left: Sequence[str], right: Sequence[str]) -> Table:
+    """An unframed table: words to the left, numbers to the right; the first column wraps, and nothing is cut."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0, header_style="dim")
     for column, head in enumerate([*left, *right]):
         justify: JustifyMethod = "left" if column < len(left) else "right"
-        table.add_column(Text(head), justify=justify, no_wrap=column > 0)
+        table.add_column(Text(head), justify=justify, no_wrap=column > 0, overflow="fold")
     return table
 
 

@@ -33,3 +33,10 @@ def shortened(text: str, *, limit: int) -> str:
     """`text` on one line, cut to `limit` characters with a closing ellipsis."""
     line = one_line(text)
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def both_ends(name: str, *, limit: int) -> str:
+    """`name` on one line, cut in its middle to `limit` characters: names that begin alike differ in their ends."""
+    line = one_line(name)
+    kept = limit - 1
+    return line if len(line) <= limit else f"{line[: kept - kept // 2]}…{line[-(kept // 2) :]}"

@@ -9,7 +9,7 @@ from rich.console import Console
 from harness.report.document import Report
 from harness.report.terminal import render_terminal
 
-VOID = {"meta", "path", "line", "circle", "rect"}
+VOID = {"meta", "path", "line", "circle", "rect", "wbr"}
 
 
 class Page(HTMLParser):

@@ -140,12 +140,13 @@ def test_the_leaderboard_holds_every_item_that_did_not_fit(tmp_path: Path) -> No
 def test_baselines_names_what_did_not_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    setup, _, plan = reached(tmp_path, goal="baselines")
-    monkeypatch.setattr(running, "_reached", lambda *args, **more: (setup, SimpleNamespace(), plan))
-    assert running.baselines_command(Path("x.yaml"), overrides=[], json=False) == 0
+    setup, world, plan = reached(tmp_path, goal="baselines")
+    monkeypatch.setattr(running, "_reached", lambda *args, **more: (setup, world, plan))
+    monkeypatch.chdir(tmp_path)
+    assert running.baselines_command(Path("x.yaml"), overrides=[], every=False, json=False) == 0
     told = capsys.readouterr().out
     assert unfitting(plan.baselines)
     assert all(line in told.splitlines() for line in unfitting(plan.baselines))
     assert "item-9 and 2 more" in told
-    assert running.baselines_command(Path("x.yaml"), overrides=[], json=True) == 0
+    assert running.baselines_command(Path("x.yaml"), overrides=[], every=False, json=True) == 0
     assert capsys.readouterr().out.count('"item-11"') == 2

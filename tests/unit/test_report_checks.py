@@ -56,6 +56,9 @@ def test_the_effort_of_every_family_and_both_sides_is_shown():
     for words in ("2 min", "22 min", "0.031", "660,710", "1,883,314"):
         assert all(words in output for output in (page, text, screen))
     assert all("Prompting got 35% of the tokens of tuning" in output for output in (page, text, screen))
+    said = "time only what was computed: an answer that .harness/answers.sqlite held already took none."
+    assert said in page
+    assert said in text
     assert "487,420" in screen, "a champion's row tells what its family took"
 
 
@@ -67,10 +70,10 @@ def test_a_report_from_before_families_were_counted_is_read_and_shown():
     for row in old["effort"]:
         del row["family"], row["dollars"]
     report = Report.model_validate(old)
-    for output in (Page(render_html(report)).text, render_markdown(report), terminal(report)):
-        assert "612,480" in output
-        assert "702,144" in output
-        assert "dollars" not in output.casefold()
+    page, text, screen = Page(render_html(report)).text, render_markdown(report), terminal(report)
+    assert all(number in output for output in (page, text) for number in ("612,480", "702,144"))
+    assert "Effort: prompting tried 9, 660,710 tokens; tuning tried 4, 883,314 tokens." in " ".join(screen.split())
+    assert not any("dollars" in output.casefold() for output in (page, text))
 
 
 def test_how_every_champion_takes_its_answer_is_shown():

@@ -66,6 +66,8 @@ def test_hidden_characters_are_spelt_out_and_letters_are_kept():
     assert text.visible("\x00\x85\u2066\ufeff\ud800") == "⟨U+0000⟩⟨U+0085⟩⟨U+2066⟩⟨U+FEFF⟩⟨U+D800⟩"
     assert text.visible("👩‍🚀 é שלום नमस्ते") == "👩‍🚀 é שלום नमस्ते"
     assert text.shortened("one\n two", limit=5) == "one…"
+    assert text.both_ends("few_shot/three", limit=9) == "few_…hree"
+    assert text.both_ends("few_shot", limit=8) == "few_shot"
 
 
 def test_parameters_that_never_vary_are_told_once():

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 import report_samples as samples
 from markdown_it import MarkdownIt
+from report_families import CHAMPIONS, six_families_report
 from report_reading import Page, beside_blocks, terminal
 
 from harness.records import Epoch
@@ -25,6 +26,7 @@ SAMPLES: list[Callable[[], Report]] = [
     samples.many_trials_report,
     samples.many_labels_report,
     samples.hostile_report,
+    six_families_report,
 ]
 
 
@@ -111,6 +113,18 @@ def test_sentences_reasons_and_warnings_are_shown():
         assert sentence in page
 
 
+def test_long_names_are_whole_and_wrap_beside_the_bars_and_in_the_table():
+    html = render_html(six_families_report())
+    (drawn,) = re.findall(r'<figure class="bars">.*?</figure>', html, re.DOTALL)
+    board = re.findall(r'<table class="board">.*?</table>', html, re.DOTALL)[0]
+    # Text of a drawing cannot wrap, so none stands there but the numbers of the axis.
+    assert re.findall(r"<text[^>]*>([^<]*)</text>", drawn) == ["0", "20", "40", "60"]
+    for name in CHAMPIONS:
+        wrapping = "<code>" + re.sub("([/_])", r"\1<wbr>", name) + "</code>"
+        assert wrapping in drawn
+        assert wrapping in board
+
+
 def test_hostile_text_is_only_text_in_html():
     page = Page(render_html(samples.hostile_report()))
     assert "\x1b" not in page.text
@@ -170,6 +184,25 @@ def test_terminal_fits_one_screen(sample):
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80
     assert "…" not in terminal(sample())
+
+
+def test_the_terminal_shows_six_families_on_one_screen_and_cuts_no_name():
+    report = six_families_report()
+    reasons = [f"{found.name}: {found.sentence}" for found in report.conditions]
+    for shown in (report, report.model_copy(update={"reasons": reasons})):
+        lines = terminal(shown, width=100).splitlines()
+        assert len(lines) <= 40
+        assert all(any(name in line and "74,373" in line for line in lines) for name in CHAMPIONS)
+    narrow = terminal(report)
+    assert "…" not in narrow
+    assert max(map(len, narrow.splitlines())) <= 80
+
+
+def test_the_terminal_sums_effort_up_in_a_line():
+    screen = " ".join(terminal(six_families_report()).split())
+    assert "Effort: prompting tried 9, 660,710 tokens, 2 min, $0.031; tuning tried 4, 883,314 tokens, 22 min." in screen
+    assert "more search.trials even it." in screen
+    assert "two families share" not in screen
 
 
 def test_without_a_finished_trial_the_page_says_so():
