@@ -35,11 +35,15 @@ def embedding_problems(family: BaselineSpec, *, root: Path, places: Places) -> I
         for path in _embedding_places(family):
             what = f"{dotted(path)} is 'embedding', which needs embedding_model; the family names none"
             yield places.problem(path, what, fix="embedding_model: FOLDER, or choose: bm25")
-        return
+    elif "embedding" in family.choices:
+        yield from _model_problems(family.embedding_model, root=root, places=places)
+
+
+def _model_problems(name: str, *, root: Path, places: Places) -> Iterator[Problem]:
     try:
-        embedding_folder(family.embedding_model, root=root)
+        embedding_folder(name, root=root)
     except UserError as error:
-        what = f"embedding_model is {shown(family.embedding_model)}: {error.what}"
+        what = f"embedding_model is {shown(name)}: {error.what}"
         yield places.problem(("embedding_model",), what, fix=error.fix)
 
 
