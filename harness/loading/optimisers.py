@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
+from harness.extras import install_command
 from harness.loading.places import Places, Problem
 from harness.loading.words import shown
 from harness.specs import BaselineSpec, DspySpec
@@ -15,9 +16,7 @@ def dspy_problems(spec: DspySpec, *, family: BaselineSpec, places: Places) -> It
     try:
         version(EXTRA)
     except PackageNotFoundError:
-        yield places.problem(
-            ("dspy",), "dspy needs an extra that is not installed", fix="pip install 'llm-harness[dspy]'"
-        )
+        yield places.problem(("dspy",), "dspy needs an extra that is not installed", fix=install_command("dspy"))
     taken = f"dspy_{spec.optimizer}"
     for i, variant in enumerate(family.variants):
         if variant.name == taken:

@@ -136,7 +136,7 @@ def test_a_version_of_unknown_training_is_a_warning(spec: Path, tmp_path: Path, 
         ("experiment:earlierr", ["there is no experiments/earlierr.yaml", "did you mean earlier?"]),
         ("experiment:zzz", ["there is no experiments/zzz.yaml", "known experiments: earlier"]),
         ("experiment:first", ["this is the experiment itself"]),
-        ("experiment:", ["there is no experiments/.yaml"]),
+        ("experiment:", ["'experiment:': no experiment is named", "known experiments: earlier"]),
     ],
 )
 def test_a_wrong_name_is_placed_where_it_stands(spec: Path, tmp_path: Path, previous: str, words: list[str]) -> None:
@@ -155,16 +155,19 @@ def test_a_wrong_name_is_placed_where_it_stands(spec: Path, tmp_path: Path, prev
         ({"adapter_config.json": "{"}, ["its adapter_config.json cannot be read"]),
         ({"adapter_config.json": "[]"}, ["its adapter_config.json is no JSON object"]),
         ({"adapter_config.json": "{}"}, ["its peft_type is empty; needs a LoRA adapter"]),
-        ({"adapter_config.json": '{"peft_type": "IA3"}'}, ["its peft_type is 'IA3'; needs a LoRA adapter"]),
+        (
+            {"adapter_config.json": '{"peft_type": "IA3"}'},
+            ["its peft_type is 'IA3'", "Fix: train it again as a LoRA adapter"],
+        ),
         (
             {"adapter_config.json": '{"peft_type": "LORA", "modules_to_save": ["lm_head"]}'},
-            ["its modules_to_save is a list", "leaves the base model's own weights alone", "leave it out"],
+            ["its modules_to_save is a list", "leaves the base model's own weights alone", "without modules_to_save"],
         ),
         (
             {"adapter_config.json": '{"peft_type": "LORA", "init_lora_weights": "pissa"}'},
-            ["its init_lora_weights is 'pissa'", "write true"],
+            ["its init_lora_weights is 'pissa'", "with init_lora_weights=True"],
         ),
-        ({"adapter_config.json": '{"peft_type": "LORA", "bias": "all"}'}, ["its bias is 'all'", 'write "none"']),
+        ({"adapter_config.json": '{"peft_type": "LORA", "bias": "all"}'}, ["its bias is 'all'", "with bias='none'"]),
     ],
 )
 def test_a_folder_that_cannot_serve_is_one_line(
