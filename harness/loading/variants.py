@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.loading.embeddings import check_library, embedding_folder
 from harness.loading.places import Places, Problem
-from harness.loading.sources import embedding_folder
 from harness.loading.words import KeyPath, did_you_mean, dotted, shown
 from harness.metrics.answers import parsed_label
 from harness.specs import BaselineSpec, TaskSpec, VariantSpec
@@ -41,6 +41,7 @@ def embedding_problems(family: BaselineSpec, *, root: Path, places: Places) -> I
 
 def _model_problems(name: str, *, root: Path, places: Places) -> Iterator[Problem]:
     try:
+        check_library()
         embedding_folder(name, root=root)
     except UserError as error:
         what = f"embedding_model is {shown(name)}: {error.what}"
