@@ -2,15 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from harness.specs.base import Spec, misfit
+from harness.specs.base import Spec
 
 Choice = Literal["random", "bm25", "embedding"]
 Layout = Literal["turns", "text"]
 Count = Annotated[int, Field(ge=0)]
-FEWEST_MIPRO = 40
-"""Calls of MIPROv2: a tenth of them is its sample of training examples, of which it shows up to four at once."""
 
 
 class PromptSpaceSpec(Spec):
@@ -57,10 +55,3 @@ class DspySpec(Spec):
     """Answers to training and validation examples that the optimiser may ask for, at most."""
     seed: int = Field(default=0, ge=0)
     """Seed of the optimiser."""
-
-    @model_validator(mode="after")
-    def _can_try_something(self) -> "DspySpec":
-        if self.optimizer == "miprov2" and self.calls < FEWEST_MIPRO:
-            what = f"is {self.calls}, too few for miprov2 to try anything; needs at least {FEWEST_MIPRO}"
-            raise misfit(what, fix="200", fields=("calls",))
-        return self

@@ -6,7 +6,7 @@ import pytest
 from workspace import assert_one_line, failure, swap, write
 
 from harness.loading import load_experiment
-from harness.specs.prompt_search import FEWEST_MIPRO
+from harness.loading.optimisers import FEWEST_MIPRO
 from harness.stages.optimise import TRIED_ON
 
 FILE = "baselines/few_shot.yaml"
