@@ -28,8 +28,9 @@ lint: $(DEV)  ## Style, types and the import map.
 bench: $(DEV)  ## Benchmarks, half an hour to an hour; run them with nothing else going on.
 	$(BIN)/python tests/benchmarks
 
-clean:  ## Remove the environment and all results of runs; which test items were used stays known.
-	rm -rf $(VENV) .harness build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean:  ## Remove the environment and all results of runs; kept: which test items were used, and paid answers (rm .harness/answers.sqlite).
+	[ ! -d .harness ] || find .harness -mindepth 1 -maxdepth 1 ! -name 'answers.sqlite*' -exec rm -rf {} +
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -f reports/*/report.html reports/*/report.md reports/*/report.json
 
 $(VENV)/bin/python:

@@ -99,7 +99,7 @@ def family_files(resolved: Resolved, *, model: ModelReference | None = None) -> 
 def _embeddings(family: BaselineSpec, *, resolved: Resolved) -> Source | None:
     """The family's embedding model, at the commit it was first used at where it comes from the hub."""
     name = family.embedding_model
-    if name is None or "embedding" not in family.choices:
+    if name is None:
         return None
     pins, pin = _pins(resolved), f"embeddings:{name}"
     known = pins.known(pin)

@@ -5,9 +5,11 @@ An earlier run stands by its winner: the tuned champion of its search, whatever 
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.adapters.sample_model import HUB_NAME, converted_folder
 from harness.canonical import file_digest
 from harness.errors import UserError
 from harness.loading import Resolved
@@ -60,7 +62,25 @@ def _family_files(family: BaselineSpec, *, resolved: Resolved, store: Store, mod
         adapter=Source(dict(found.files), str(found.folder)),
         quantization=trained.inputs["model"]["quantization"] if trained else None,
         seen=data if data and store.find(data) else None,
+        base="" if trained else found.base,
     )
+
+
+def base_remarks(versions: Mapping[str, FamilyFiles], *, model: str) -> list[str]:
+    """One sentence for each adapter that names another base model: one model may have several names, so no mistake."""
+    ours = {_last(model)} if model != "sample" else {_last(HUB_NAME), _last(str(converted_folder()))}
+    return [
+        f"{family}: its {CONFIG} says it was trained on {clipped(files.base)}, and this experiment's model is {model}; "
+        "unless these are two names of one model, its answers mean nothing"
+        for family, files in versions.items()
+        if files.base and _last(files.base) not in ours
+    ]
+
+
+def _last(name: str) -> str:
+    """`name` of `owner/name`, of a folder, and of the hub's `models--owner--name/snapshots/0a1b`."""
+    cached = re.search(r"models--[^/]*?--([^/]+)/snapshots/", name)
+    return (cached[1] if cached else Path(name).name).casefold()
 
 
 def _from_folder(previous: str, *, root: Path) -> Earlier:

@@ -1,9 +1,7 @@
 """Turn the name of a sentence-transformers model into a folder with a fingerprint, and texts into an index by it."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,8 +9,8 @@ from harness.adapters.models import WEIGHTS, downloaded
 from harness.adapters.retrieval import best
 from harness.canonical import digest, file_digest
 from harness.errors import UserError
+from harness.loading.embeddings import check_weights
 
-PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 DECIMALS = 5
 """Of a similarity: what differs by less, by the rounding of a batch, is a tie."""
 KEPT = 8
@@ -37,14 +35,7 @@ class EmbeddingModel(NamedTuple):
 
 def resolved_embeddings(name: str, *, folder: Path | None, revision: str | None, where: str) -> EmbeddingModel:
     """The model in `folder`, or where that is None the hub's; refuses pickled weights."""
-    if find_spec("sentence_transformers") is None:
-        what = "sentence-transformers is not installed, which `choose: embedding` needs"
-        raise UserError(what, where=where, fix="pip install 'llm-harness[embeddings]'")
     path = folder or _from_hub(name, revision=revision, where=where)
-    if not any(path.rglob("*.safetensors")) or any(_only_pickled(path)):
-        places = ", ".join(str(folder.relative_to(path)) for folder in _only_pickled(path) if folder != path)
-        what = f"embedding model {name} has no *.safetensors weights{f' in {places}' if places else ''}"
-        raise UserError(what, where=where, fix="save it with save_pretrained; pickled weights are not read")
     return EmbeddingModel(path, _fingerprint(path))
 
 
@@ -100,28 +91,15 @@ def _model(path: str) -> Any:
 
 def _from_hub(name: str, *, revision: str | None, where: str) -> Path:
     try:
-        return downloaded(name, revision, where=where)
+        path = downloaded(name, revision, where=where)
     except UserError as error:
         fix = "check the name and the connection, or name a local folder or package:NAME/path"
         raise UserError(error.what, where=where, fix=fix) from error
-
-
-def _only_pickled(path: Path) -> Iterator[Path]:
-    """Folders of the model's modules from which the library would unpickle weights."""
-    for folder in dict.fromkeys([path, *_module_folders(path)]):
-        if any(True for kind in PICKLED for _ in folder.glob(kind)) and not any(folder.glob("*.safetensors")):
-            yield folder
-
-
-def _module_folders(path: Path) -> list[Path]:
-    listed = path / "modules.json"
-    if not listed.is_file():
-        return []
     try:
-        return [path / str(module["path"]) for module in json.loads(listed.read_text("utf-8"))]
-    except (ValueError, TypeError, KeyError) as error:
-        what = "is not the list of modules that sentence-transformers writes"
-        raise UserError(what, where=str(listed), fix="save the model with save_pretrained") from error
+        check_weights(path)
+    except UserError as error:
+        raise UserError(f"{name}: {error.what}", where=where, fix=error.fix) from error
+    return path
 
 
 def _fingerprint(path: Path) -> str:

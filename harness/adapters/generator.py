@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from harness.errors import UserError
+from harness.extras import install_command
 from harness.prompts import Message
 
 BACKENDS: dict[str, str] = {
@@ -90,4 +91,4 @@ def checked_engine(engine: str, *, where: str) -> None:
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         what = f"the engine {engine} needs the package {missing[0]}, which is not installed"
-        raise UserError(what, where=where, fix=f"pip install 'llm-harness[{extra}]'")
+        raise UserError(what, where=where, fix=install_command(extra))

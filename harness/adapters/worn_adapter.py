@@ -10,7 +10,7 @@ SHOWN = 120
 
 def worn(base: Any, *, folder: Path) -> Any:
     """The PeftModel over `base`, which PEFT changes in place. Raises `UserError` where the two do not fit."""
-    from peft import PeftModel
+    from peft import NoMatchingPeftModuleError, PeftModel
     from safetensors import SafetensorError
 
     try:
@@ -22,8 +22,11 @@ def worn(base: Any, *, folder: Path) -> Any:
             raise
         sizes = next(line for line in str(error).splitlines() if "size mismatch" in line)
         raise _misfit(folder, sizes) from error
+    except NoMatchingPeftModuleError as error:
+        raise _misfit(folder, error) from error
     except ValueError as error:
-        raise _misfit(folder, str(error)) from error
+        what = f"PEFT cannot put the adapter on: {_short(error)}"
+        raise UserError(what, where=str(folder), fix="mend its adapter_config.json, or train it again") from error
     except SafetensorError as error:
         fix = "copy or save it again"
         raise UserError(f"the adapter's weights cannot be read: {error}", where=str(folder), fix=fix) from error
@@ -33,6 +36,10 @@ def worn(base: Any, *, folder: Path) -> Any:
     return active
 
 
-def _misfit(folder: Path, why: str) -> UserError:
-    what = f"the adapter was made for another base model: {' '.join(why.split())[:SHOWN]}"
+def _misfit(folder: Path, why: str | Exception) -> UserError:
+    what = f"the adapter was made for another base model: {_short(why)}"
     return UserError(what, where=str(folder), fix="name an adapter that was trained on this experiment's base model")
+
+
+def _short(why: str | Exception) -> str:
+    return " ".join(str(why).split())[:SHOWN]

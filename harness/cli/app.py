@@ -169,9 +169,15 @@ def ledger(json: Json = False) -> int:
     return ledger_command(json=json)
 
 
-@app.command(epilog="Example:  harness schema > experiment.schema.json")
+@app.command(epilog="Example:  harness schema baseline > baseline.schema.json")
 def schema(
-    kind: Annotated[str, typer.Argument(metavar="[KIND]", help="experiment, task or baseline.")] = "experiment",
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="[KIND]",
+            help="experiment (experiments/*.yaml), task (tasks/*/task.yaml) or baseline (baselines/*.yaml).",
+        ),
+    ] = "experiment",
 ) -> int:
     """Print the JSON Schema of a spec, for editors."""
     from harness.cli.reporting import schema_command

@@ -17,7 +17,7 @@ from harness.plan.arms import prompt_arms, short_of_examples
 from harness.plan.power import assumed
 from harness.plan.state import HeldOut
 from harness.prepare import STATE, benchmarks, checked_engines, corpus_source, data_source
-from harness.previous import previous_versions
+from harness.previous import base_remarks, previous_versions
 from harness.report.text import one_line
 from harness.stages.audit import Audit, audited
 from harness.stages.passages import corpus_passages
@@ -36,11 +36,15 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         benches = benchmarks(resolved)
         labels = resolved.task.labels if resolved.task.kind == "label" else None
         columns = [gate.column for gate in resolved.experiment.gates.slices]
-        audit = audited(resolved.task.data, path=data_source(resolved).path, labels=labels, slices=columns)
-        previous_versions(resolved, store=Store(resolved.root / STATE / "store"))
+        explained = () if labels else resolved.task.definitions
+        audit = audited(
+            resolved.task.data, path=data_source(resolved).path, labels=labels, slices=columns, definitions=explained
+        )
+        earlier = previous_versions(resolved, store=Store(resolved.root / STATE / "store"))
         passages = _passages(resolved)
     short = short_of_examples(prompt_arms(resolved, labels=list(labels or [])), train=audit.sizes["train"])
-    audit = audit.model_copy(update={"remarks": [*audit.remarks, *short]})
+    strangers = base_remarks(earlier, model=resolved.experiment.model.name)
+    audit = audit.model_copy(update={"remarks": [*audit.remarks, *short, *strangers]})
     judged = audit.sizes["test"] - audit.leaked
     power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches, slices=audit.slices)
     estimates = _estimates(resolved, audit, model, passages=passages)

@@ -177,9 +177,12 @@ def _differences(a: Any, b: Any, *, path: str = "") -> dict[str, tuple[Any, Any]
 def schema_command(kind: str) -> int:
     """JSON Schema of a spec."""
     from harness.specs import BaselineSpec, ExperimentSpec, TaskSpec
+    from harness.specs.base import Spec
 
-    models = {"experiment": ExperimentSpec, "task": TaskSpec, "baseline": BaselineSpec}
-    if kind not in models:
+    models: dict[str, type[Spec]] = {"experiment": ExperimentSpec, "task": TaskSpec, "baseline": BaselineSpec}
+    folders = {"experiments": "experiment", "tasks": "task", "baselines": "baseline", "family": "baseline"}
+    model = models.get(folders.get(kind, kind))
+    if model is None:
         raise UserError(f"no such spec: {kind}", fix=f"choose one of {', '.join(models)}")
-    print_json(models[kind].model_json_schema())  # type: ignore[attr-defined]
+    print_json(model.model_json_schema())
     return 0

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.loading.corpus import passage_problems
+from harness.loading.idle import idle_problems
 from harness.loading.optimisers import dspy_problems
 from harness.loading.places import Places, Problem
 from harness.loading.positions import read_document
@@ -39,6 +40,7 @@ class Around:
     def problems(self, family: BaselineSpec, *, places: Places) -> Iterator[Problem]:
         """Every mistake in a family that its own file does not show."""
         yield from rule_problems(family, task=self.task, places=places)
+        yield from idle_problems(family, task=self.task, places=places)
         yield from embedding_problems(family, root=self.root, places=places)
         yield from passage_problems(family, task=self.task, task_file=self.task_file, places=places)
         yield from previous_problems(family, root=self.root, experiment=self.experiment, places=places)
@@ -73,12 +75,8 @@ def _family(file: Path, *, rank: int, around: Around) -> tuple[BaselineSpec | No
     places = Places(document, rank=rank)
     family, problems = validated(BaselineSpec, _filled(document.data), places=places)
     if family is not None:
-        problems = [
-            *problems,
-            *_empty(document.data, places),
-            *_problems(family, file.stem, places),
-            *around.problems(family, places=places),
-        ]
+        problems += [*_empty(document.data, places), *_problems(family, file.stem, places)]
+        problems += around.problems(family, places=places)
     return family, problems
 
 

@@ -17,9 +17,11 @@ PLACE = "{passages}"
 
 def corpus_path(source: str, *, root: Path) -> Path:
     """The file or folder of a `corpus.source`. Raises `UserError` unless it exists."""
+    if source.startswith("hub:") or "://" in source:
+        what = "a corpus is not read from the hub" if source.startswith("hub:") else "a web address"
+        raise UserError(what, fix="download it into the workspace and name the file")
     path = source_path(source, root=root)
-    if path is None:
-        raise UserError("a corpus is not read from the hub", fix="download it into the workspace and name the file")
+    assert path is not None  # Only the hub has no path.
     return path
 
 

@@ -1,9 +1,13 @@
 """Turn a value in the wrong form into the form that is asked for: 0.5 into {seconds: 0.5}, piqa into a list of one."""
 
 import math
+import re
 from typing import Any
 
 from harness.loading.asked import Asked
+
+_DOLLARS = re.compile(r"(US)?\$|\bUSD\b|\$$", re.IGNORECASE)
+"""Around a price, `$0.15` or `0.15 USD`."""
 
 
 def fitted(value: Any, asked: Asked) -> Any:
@@ -49,7 +53,7 @@ def number_in(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     try:
-        number = float(value)
+        number = float(_DOLLARS.sub("", value) if isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

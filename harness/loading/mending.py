@@ -11,6 +11,14 @@ from harness.loading.fitting import fitted, number_in
 from harness.loading.words import flow, listed, nearest
 
 _YES = ("yes", "on", "true", "1")
+_SYNONYMS = {
+    **dict.fromkeys(("similar", "similarity", "nearest", "closest", "retrieved", "knn", "tfidf"), "bm25"),
+    **dict.fromkeys(("semantic", "cosine", "dense"), "embedding"),
+    **dict.fromkeys(("classification", "classify", "class"), "label"),
+    **dict.fromkeys(("most_common", "mode", "commonest"), "majority"),
+    **dict.fromkeys(("logprobs", "logprob", "loglikelihood"), "likelihood"),
+}
+"""What people call a choice, and what it is called here."""
 _INSIDE = {"ge": 0, "le": 0, "gt": 0.5, "lt": -0.5}
 """Steps from a bound to a number that keeps to it."""
 
@@ -35,11 +43,12 @@ def _meant(item: ErrorDetails, asked: Asked, *, typed: str | None) -> Iterator[A
     elif kind == "string_pattern_mismatch":
         yield _as_name(value)
     elif kind == "literal_error":
+        yield _SYNONYMS.get(str(value).casefold())
         yield nearest(str(value), asked.choices)
     elif kind == "bool_type":
         yield str(value).casefold() in _YES
     else:
-        yield from (fitted(value, asked), _from_percent(value, item.get("ctx", {})))
+        yield from (fitted(value, asked), _from_percent(value, item.get("ctx", {})), _none_of_it(item, asked))
         if asked.items and asked.items.kind is str and not isinstance(value, (list, dict)):
             yield fitted(_as_text(value, typed), asked)
 
@@ -57,6 +66,11 @@ def _from_percent(value: Any, context: Mapping[str, Any]) -> float | None:
     number = number_in(value)
     is_share = context.get("lt", context.get("le")) == 1
     return number / 100 if number is not None and is_share and 1 < number <= 100 else None
+
+
+def _none_of_it(item: ErrorDetails, asked: Asked) -> int | None:
+    """0 for a count below it: who writes -1 means none."""
+    return 0 if asked.kind is int and item["type"] == "greater_than_equal" and item["ctx"]["ge"] == 0 else None
 
 
 def _within(context: Mapping[str, Any]) -> list[float]:

@@ -1,13 +1,16 @@
-"""Turn a family's optimiser of prompts into its mistakes: the extra that is missing, a name that is taken."""
+"""Turn a family's optimiser of prompts into its mistakes: a missing extra, too few calls, a taken name."""
 
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
+from harness.extras import install_command
 from harness.loading.places import Places, Problem
 from harness.loading.words import shown
 from harness.specs import BaselineSpec, DspySpec
 
 EXTRA = "dspy"
+FEWEST_MIPRO = 40
+"""Calls of MIPROv2: a tenth of them is its sample of training examples, of which it shows up to four at once."""
 
 
 def dspy_problems(spec: DspySpec, *, family: BaselineSpec, places: Places) -> Iterator[Problem]:
@@ -15,9 +18,10 @@ def dspy_problems(spec: DspySpec, *, family: BaselineSpec, places: Places) -> It
     try:
         version(EXTRA)
     except PackageNotFoundError:
-        yield places.problem(
-            ("dspy",), "dspy needs an extra that is not installed", fix="pip install 'llm-harness[dspy]'"
-        )
+        yield places.problem(("dspy",), "dspy needs an extra that is not installed", fix=install_command("dspy"))
+    if spec.optimizer == "miprov2" and spec.calls < FEWEST_MIPRO:
+        what = f"dspy.calls is {spec.calls}, too few for miprov2 to try anything; needs at least {FEWEST_MIPRO}"
+        yield places.problem(("dspy", "calls"), what, fix="calls: 200")
     taken = f"dspy_{spec.optimizer}"
     for i, variant in enumerate(family.variants):
         if variant.name == taken:

@@ -31,6 +31,9 @@ def previous_problems(family: BaselineSpec, *, root: Path, experiment: str, plac
     """What is wrong with an earlier version, as far as its place and its settings show it."""
     if family.previous is None:
         return
+    if family.api is not None:
+        what = "previous and api are both given; only one of them can answer"
+        yield places.problem(("previous",), what, fix="leave one of them out", key=True)
     try:
         name = earlier_run(family.previous)
         if name is None:
@@ -78,8 +81,14 @@ def _check_settings(settings: dict[str, Any]) -> None:
         value = settings.get(name, allowed[0] if name != "peft_type" else None)
         if value not in allowed:
             what = f"its {name} is {shown(value)}; needs a LoRA adapter that leaves the base model's own weights alone"
-            good = "leave it out" if allowed[0] is None else f"write {json.dumps(allowed[0])}"
-            raise UserError(what, fix=f"train it with plain LoRA (for {name}: {good})")
+            raise UserError(what, fix=f"train it again {_plainly(name, allowed[0])}, or leave the family out")
+
+
+def _plainly(name: str, good: Any) -> str:
+    """How an adapter has to be trained, in the words of PEFT's own configuration."""
+    if name == "peft_type":
+        return "as a LoRA adapter (peft.LoraConfig)"
+    return f"without {name}" if good is None else f"with {name}={good!r}"
 
 
 def _check_run(name: str, *, root: Path, experiment: str) -> None:
@@ -89,6 +98,6 @@ def _check_run(name: str, *, root: Path, experiment: str) -> None:
     known = sorted(file.stem for file in (root / "experiments").glob("*.yaml"))
     if name not in known:
         others = [other for other in known if other != experiment]
-        raise UserError(
-            f"there is no experiments/{clipped(name)}.yaml", fix=did_you_mean(name, others, kind="experiments")
-        )
+        what = f"there is no experiments/{clipped(name)}.yaml" if name else "no experiment is named"
+        first = "run an earlier experiment first, or name the folder of an adapter"
+        raise UserError(what, fix=did_you_mean(name, others, kind="experiments") if others else first)

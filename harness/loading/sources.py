@@ -8,10 +8,9 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.loading.words import clipped, did_you_mean
 
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*")
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*")
 _HUB_DATA = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9_][\w.-]*)?")
 _PACKAGE = re.compile(r"package:([A-Za-z_]\w*)/(.+)", re.DOTALL)
-_EMBEDDING_FORMS = "name a folder that holds modules.json, package:NAME/path or a hub id such as OWNER/NAME"
 _THREE_FORMS = "write sample, a folder that holds config.json, or a hub id such as OWNER/NAME"
 
 
@@ -22,7 +21,7 @@ def source_path(source: str, *, root: Path) -> Path | None:
             raise UserError("not the name of a hub data set", fix="hub:OWNER/NAME")
         return None
     if source.startswith("package:"):
-        return _package_path(source)
+        return package_path(source)
     if "://" in source:
         raise UserError("a web address", fix="download it into the workspace, or write hub:OWNER/NAME")
     path = local_path(source, base=root, root=root)
@@ -41,7 +40,7 @@ def model_folder(name: str, *, root: Path) -> Path | None:
         return path
     if path is not None and os.path.isdir(path):
         raise UserError(f"the folder of model '{clipped(name)}' holds no config.json", fix=_THREE_FORMS)
-    if _HUB_NAME.fullmatch(name) and not is_path:
+    if HUB_NAME.fullmatch(name) and not is_path:
         return None
     raise UserError(f"unknown model '{clipped(name)}'", fix=_THREE_FORMS)
 
@@ -51,24 +50,6 @@ def _model_path(name: str, root: Path) -> Path:
         return local_path(name, base=root, root=root)
     except UserError as error:
         raise UserError(f"model '{clipped(name)}': {error.what}", fix=error.fix) from error
-
-
-def embedding_folder(name: str, *, root: Path) -> Path | None:
-    """The folder of a sentence-transformers model; None for a hub id. Raises `UserError` for anything else."""
-    if name.startswith("package:"):
-        path = _package_path(name)
-    elif name.startswith(("/", "~", ".")) or os.path.isdir(root / name):
-        path = local_path(name, base=root, root=root)
-    elif _HUB_NAME.fullmatch(name):
-        return None
-    else:
-        raise UserError("no such folder", fix=_EMBEDDING_FORMS)
-    if not os.path.isdir(path):
-        raise UserError("no such folder", fix=_EMBEDDING_FORMS)
-    # A plain transformers model will do: its token vectors are averaged.
-    if not any(os.path.isfile(path / file) for file in ("modules.json", "config.json")):
-        raise UserError("the folder holds no modules.json", fix=_EMBEDDING_FORMS)
-    return path
 
 
 def local_path(text: str, *, base: Path, root: Path) -> Path:
@@ -87,7 +68,8 @@ def local_path(text: str, *, base: Path, root: Path) -> Path:
     return path
 
 
-def _package_path(source: str) -> Path:
+def package_path(source: str) -> Path:
+    """The file or folder of `package:NAME/path/inside/it`. Raises `UserError` unless it exists."""
     match = _PACKAGE.fullmatch(source)
     if match is None:
         raise UserError("not package:NAME/path/inside/it", fix="package:NAME/path/inside/it")

@@ -8,13 +8,15 @@ from pydantic_core import ErrorDetails
 from harness.loading.asked import Asked, asked_at
 from harness.loading.mending import mended_value, section_fix
 from harness.loading.places import Places, Problem
-from harness.loading.unknown import known_instead
-from harness.loading.words import KeyPath, dotted, flow, listed, nearest, shown
+from harness.loading.unknown import known_instead, meant_key
+from harness.loading.words import KeyPath, dotted, flow, listed, shown
 from harness.specs.base import Spec
 
 SpecT = TypeVar("SpecT", bound=Spec)
 
 _UNKNOWN = "extra_forbidden"
+_SECRET = (("api",), ("key_env",))
+"""Where people put the key to an API by mistake; messages end up in logs."""
 _TINY = 1e-3
 """A bound below this is written out, and is there to rule out 0."""
 
@@ -77,7 +79,7 @@ def _replaced(data: Any, path: KeyPath, value: Any) -> Any:
 
 
 def _guess(item: ErrorDetails, model: type[Spec]) -> str | None:
-    return nearest(str(item["loc"][-1]), asked_at(model, item["loc"][:-1]).keys)
+    return meant_key(str(item["loc"][-1]), asked_at(model, item["loc"][:-1]).keys)
 
 
 def _problem(item: ErrorDetails, draft: _Draft) -> Problem:
@@ -119,7 +121,9 @@ def _wrong_value(item: ErrorDetails, draft: _Draft) -> Problem:
     if not places.exact(path):
         path = path[:-1]  # `model: 5` is short for model.name
     typed = places.at(path).typed
-    what = f"{dotted(path)} is {shown(value, typed=typed)}; needs {_need(item, asked)}"
+    hidden = path[-1:] in _SECRET
+    seen = "not shown here, for it may be a key" if hidden else shown(value, typed=typed)
+    what = f"{dotted(path)} is {seen}; needs {_need(item, asked)}"
     mended = mended_value(item, asked, typed=typed, accepted=lambda value: draft.accepts(path, value))
     return places.problem(path, what, fix=places.setting(path, mended) if mended else section_fix(asked))
 

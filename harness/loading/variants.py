@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.loading.embeddings import check_library, embedding_folder
 from harness.loading.places import Places, Problem
-from harness.loading.sources import embedding_folder
 from harness.loading.words import KeyPath, did_you_mean, dotted, shown
 from harness.metrics.answers import parsed_label
 from harness.specs import BaselineSpec, TaskSpec, VariantSpec
@@ -35,11 +35,16 @@ def embedding_problems(family: BaselineSpec, *, root: Path, places: Places) -> I
         for path in _embedding_places(family):
             what = f"{dotted(path)} is 'embedding', which needs embedding_model; the family names none"
             yield places.problem(path, what, fix="embedding_model: FOLDER, or choose: bm25")
-        return
+    elif "embedding" in family.choices:
+        yield from _model_problems(family.embedding_model, root=root, places=places)
+
+
+def _model_problems(name: str, *, root: Path, places: Places) -> Iterator[Problem]:
     try:
-        embedding_folder(family.embedding_model, root=root)
+        check_library()
+        embedding_folder(name, root=root)
     except UserError as error:
-        what = f"embedding_model is {shown(family.embedding_model)}: {error.what}"
+        what = f"embedding_model is {shown(name)}: {error.what}"
         yield places.problem(("embedding_model",), what, fix=error.fix)
 
 

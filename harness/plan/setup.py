@@ -66,6 +66,8 @@ class FamilyFiles:
     """Key of the data that it was trained and selected on; None where that is unknown."""
     embeddings: Source | None = None
     """The model that finds similar examples."""
+    base: str = ""
+    """What an adapter of unknown training calls its base model; empty where the bytes are known."""
 
 
 @dataclass(frozen=True)

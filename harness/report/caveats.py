@@ -6,7 +6,9 @@ from harness.plan import Plan, ScoredArm, family_champions
 from harness.plan.arms import short_of_examples
 from harness.plan.certify import opening_in
 from harness.plan.setup import Setup
+from harness.previous import base_remarks
 from harness.report.prompt_caveats import TRIALS, same_prompts, sentence, unfitting, unfitting_trials
+from harness.stages.audit import strange_definitions
 from harness.store import Store
 
 NEXT = {
@@ -53,6 +55,7 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
         *_judged_warnings(judged),
         *_slice_warnings(finished, judged=judged),
         *_data_warnings(finished),
+        *_definition_warnings(setup, finished),
         *_previous_warnings(setup),
         *_shot_warnings(finished),
         *same_prompts(family_champions(setup, finished.baselines).values()),
@@ -117,13 +120,18 @@ def _data_warnings(finished: Plan) -> list[str]:
     return found
 
 
+def _definition_warnings(setup: Setup, finished: Plan) -> list[str]:
+    """Labels that come from the data show late which definitions explain none of them."""
+    strange = strange_definitions(setup.resolved.task.definitions, answers=finished.labels)
+    return [f"{remark[0].upper()}{remark[1:]}." for remark in strange]
+
+
 def _previous_warnings(setup: Setup) -> list[str]:
-    """Earlier versions that may have been trained on test items, which nobody can look up."""
+    """Earlier versions that may be of another base model or trained on test items, which nobody can look up."""
+    strangers = base_remarks(setup.families, model=setup.resolved.experiment.model.name)
     unknown = [name for name, files in setup.families.items() if files.adapter is not None and files.seen is None]
-    return [
-        f"{name}: what this earlier version was trained on is not known; test items among it would flatter it."
-        for name in unknown
-    ]
+    said = "what this earlier version was trained on is not known; test items among it would flatter it."
+    return [*(f"{name}: {said}" for name in unknown), *(f"{remark}." for remark in strangers)]
 
 
 def _shot_warnings(finished: Plan) -> list[str]:

@@ -42,7 +42,7 @@ class ApiSpec(Spec):
 
     url: Annotated[str, AfterValidator(_bare)] = Field(examples=[EXAMPLE])
     """Base address, with `/v1` where the server has it; without user name, key or query."""
-    model: str = Field(min_length=1)
+    model: str = Field(min_length=1, examples=["gpt-4o-mini"])
     """The model's name, as the server knows it."""
     key_env: Annotated[str, AfterValidator(_variable)] | None = "OPENAI_API_KEY"
     """Environment variable that holds the key; null where the server wants none. The key itself is written nowhere."""

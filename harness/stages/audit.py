@@ -1,7 +1,7 @@
 """Turn a data source into what a person should know before spending anything on it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from harness.adapters.tables import source_rows
 from harness.records import Record
@@ -9,6 +9,7 @@ from harness.specs import DataSpec
 from harness.stages.data import SliceSize, certified, exact_duplicates, slice_sizes
 from harness.stages.splitting import split_examples
 
+MOST_NAMED = 4
 FEW_TEST, FEW_VALIDATION = 100, 50
 """Below these, only large differences can be seen."""
 
@@ -40,8 +41,15 @@ class Audit(Record):
     """What to do about it, one sentence each."""
 
 
-def audited(spec: DataSpec, *, path: str | None, labels: list[str] | None = None, slices: Sequence[str] = ()) -> Audit:
-    """Splits the source as a run would and looks at the result."""
+def audited(
+    spec: DataSpec,
+    *,
+    path: str | None,
+    labels: list[str] | None = None,
+    slices: Sequence[str] = (),
+    definitions: Collection[str] = (),
+) -> Audit:
+    """Splits the source as a run would and looks at the result; `definitions` are the labels that a task explains."""
     splits, dropped = split_examples(source_rows(spec, path=path), spec=spec, labels=labels, slices=slices)
     train, test = splits["train"], splits["test"]
     judged = certified(splits)
@@ -59,7 +67,17 @@ def audited(spec: DataSpec, *, path: str | None, labels: list[str] | None = None
         slices=slice_sizes(judged, columns=slices),
         remarks=[],
     )
-    return found.model_copy(update={"remarks": _remarks(found, judged=len(judged))})
+    strange = strange_definitions(definitions, answers={example.reference for example in train})
+    return found.model_copy(update={"remarks": [*_remarks(found, judged=len(judged)), *strange]})
+
+
+def strange_definitions(definitions: Collection[str], *, answers: Collection[str]) -> list[str]:
+    """Where the labels are the answers of the training split, only the data show which definitions explain none."""
+    names = sorted(set(definitions) - set(answers))
+    if not names:
+        return []
+    shown = ", ".join(f"“{name[:30]}”" for name in names[:MOST_NAMED]) + (", …" if names[MOST_NAMED:] else "")
+    return [f"no training answer is {shown}: what definitions says of it is shown in no prompt; check its spelling"]
 
 
 def _remarks(audit: Audit, *, judged: int) -> list[str]:

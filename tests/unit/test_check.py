@@ -6,10 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fake_world import fake_setup
 from workspace import make_workspace, swap, write
 
 from harness.adapters.forgetting import is_known_task
 from harness.cli.main import status
+from harness.loading import load_experiment
+from harness.plan import Plan
+from harness.report.caveats import _definition_warnings
 
 
 @pytest.fixture
@@ -81,6 +85,31 @@ def test_an_unknown_benchmark_is_named_before_anything_runs(
     assert status(["check", "experiments/first.yaml"]) == 2
     message = capsys.readouterr().err
     assert message.startswith("experiments/first.yaml:15:18: unknown benchmark 'no_such_task'. Fix: write tasks/forg")
+
+
+def test_definitions_of_no_answer_are_remarked_on_where_the_data_give_the_labels(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swap(workspace, "experiments/first.yaml", "task: qa", "task: mood")
+    swap(workspace, "experiments/first.yaml", "  metrics:\n    exact_match: {floor: 0.2}\n  rouge: {floor: 0.1}\n", "")
+    swap(workspace, "tasks/mood/task.yaml", 'labels: ["good", "bad"]\n', "definitions: {good: fine, baad: grim}\n")
+    assert status(["check", "experiments/first.yaml", "--json"]) == 0
+    remarks = json.loads(capsys.readouterr().out)["data"]["remarks"]
+    [remark] = [remark for remark in remarks if "definitions" in remark]
+    assert remark.startswith("no training answer is “baad”")
+    swap(workspace, "tasks/mood/task.yaml", "baad", "bad")
+    assert status(["check", "experiments/first.yaml", "--json"]) == 0
+    assert "definitions" not in capsys.readouterr().out
+
+
+def test_a_report_tells_of_definitions_that_explain_no_label(workspace: Path) -> None:
+    swap(workspace, "experiments/first.yaml", "task: qa", "task: mood")
+    swap(workspace, "experiments/first.yaml", "  metrics:\n    exact_match: {floor: 0.2}\n  rouge: {floor: 0.1}\n", "")
+    swap(workspace, "tasks/mood/task.yaml", 'labels: ["good", "bad"]\n', "definitions: {good: fine, baad: grim}\n")
+    setup = fake_setup(load_experiment(workspace / "experiments/first.yaml"))
+    [warning] = _definition_warnings(setup, Plan([], [], labels=["bad", "good"]))
+    assert warning.startswith("No training answer is “baad”")
+    assert _definition_warnings(setup, Plan([], [], labels=["baad", "good"])) == []
 
 
 def test_lm_eval_is_asked_only_for_names_that_its_files_hold(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from report_samples import fine_tune_report, prompt_report
 from workspace import make_workspace, swap
 
 from harness.cli.main import status
 from harness.cli.reporting import run_id, write_report
+from harness.loading.positions import read_document
 
 WIN = {"metric": "binary", "ft": [[1] * 180 + [0] * 20], "baselines": {"zero_shot": [1] * 100 + [0] * 100}}
 TIE = {**WIN, "ft": [[1] * 104 + [0] * 96]}
@@ -97,6 +99,28 @@ def test_the_schema_documents_every_field(capsys: pytest.CaptureFixture[str], ki
     schema = json.loads(capsys.readouterr().out)
     for owner in (schema, *schema.get("$defs", {}).values()):
         assert all("description" in field for field in owner.get("properties", {}).values()), owner.get("title")
+
+
+@pytest.mark.parametrize(("kind", "files"), [("baseline", "baselines/*.yaml"), ("task", "tasks/*/task.yaml")])
+def test_the_schema_takes_the_files_that_ship(capsys: pytest.CaptureFixture[str], kind: str, files: str) -> None:
+    assert status(["schema", "--help"]) == 0
+    assert files in " ".join(capsys.readouterr().out.split())
+    assert status(["schema", kind]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    shipped = sorted(Path(__file__).parents[2].glob(files))
+    assert shipped
+    for file in shipped:
+        assert list(Draft202012Validator(schema).iter_errors(read_document(file).data)) == [], file.name
+
+
+def test_the_schema_of_a_family_goes_by_its_folder_too(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = set()
+    for kind in ("baseline", "baselines", "family"):
+        assert status(["schema", kind]) == 0
+        texts.add(capsys.readouterr().out)
+    assert len(texts) == 1
+    assert status(["schema", "prompt"]) == 2
+    assert "choose one of experiment, task, baseline" in capsys.readouterr().err
 
 
 def test_runs_and_compare_read_what_runs_left(

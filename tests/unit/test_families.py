@@ -9,6 +9,7 @@ import pytest
 from fake_world import FakeWorld, fake_setup
 from workspace import failure, make_workspace, write
 
+from harness.extras import install_command
 from harness.loading import Resolved, load_experiment
 from harness.loading.baselines import LIKELIEST
 from harness.loading.optimisers import EXTRA
@@ -185,7 +186,7 @@ def test_a_missing_extra_is_told_where_it_is_asked_for(
     monkeypatch.setattr("harness.loading.optimisers.EXTRA", f"no-{EXTRA}")
     (line,) = failure("baselines=[optimised]", path=str(spec))
     assert line.startswith(f"{tmp_path}/baselines/optimised.yaml:3:1: ")
-    assert line.endswith("Fix: pip install 'llm-harness[dspy]'")
+    assert line.endswith(f"Fix: {install_command('dspy')}")
 
 
 def test_a_variant_cannot_take_the_optimisers_name(tmp_path: Path, spec: Path) -> None:

@@ -1,6 +1,8 @@
 """What every engine must hold to, and what vLLM must have in common with transformers."""
 
+import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +15,9 @@ from workspace import make_workspace, swap
 
 from harness.adapters import language_model
 from harness.adapters.generator import BACKENDS, Answerer, Generated, Generator, generator
+from harness.adapters.worn_adapter import worn
 from harness.errors import UserError
+from harness.extras import install_command
 from harness.loading import load_experiment
 from harness.prepare import checked_engines
 
@@ -192,9 +196,28 @@ def refused(make: Callable[[], object]) -> str:
 
 def test_an_engine_that_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
-    assert "needs the package vllm, which is not installed. Fix: pip install 'llm-harness[vllm]'" in refused(
-        lambda: local("vllm", tiny)
-    )
+    message = refused(lambda: local("vllm", tiny))
+    assert f"needs the package vllm, which is not installed. Fix: {install_command('vllm')}" in message
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"target_modules": ["c_attn"]}, "the adapter was made for another base model: Target modules"),
+        ({"r": 0}, "PEFT cannot put the adapter on: `r` should be a positive integer"),
+    ],
+)
+def test_only_an_adapter_that_does_not_fit_is_said_to_be_of_another_base_model(
+    tiny: Path, tmp_path: Path, settings: dict[str, Any], words: str
+) -> None:
+    from transformers import LlamaForCausalLM
+
+    folder = tmp_path / "odd"
+    shutil.copytree(tiny.parent / "small", folder)
+    config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+    (folder / "adapter_config.json").write_text(json.dumps({**config, **settings}))
+    message = refused(lambda: worn(LlamaForCausalLM.from_pretrained(str(tiny)), folder=folder))
+    assert message.startswith(f"{folder}: {words}")
 
 
 def test_what_vllm_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:

@@ -5,11 +5,22 @@ from pathlib import Path
 import pytest
 from workspace import assert_one_line, failure, swap, write
 
+from harness.extras import install_command
 from harness.loading import load_experiment
 
 TRIVIAL = "family: trivial\ndescription: None.\nvariants:\n"
 FAMILY = "family: few_shot\ndescription: Similar.\n"
 SIMILAR = "variants:\n  - {name: near, shots: 2, choose: embedding}\n"
+MODELS = {
+    "bare/modules.json": "[]",
+    "pickled/modules.json": '[{"path": ""}, {"path": "2_Dense"}]',
+    "pickled/model.safetensors": "x",
+    "pickled/2_Dense/model.bin": "x",
+    "torn/modules.json": "{",
+    "torn/model.safetensors": "x",
+    "odd/modules.json": "[1]",
+    "odd/model.safetensors": "x",
+}
 MOOD = ("task=mood", "gates.metrics={}", "gates.rouge=null", "data={}")
 
 
@@ -85,15 +96,22 @@ def test_shots_by_embedding_need_a_model(root: Path) -> None:
         ("../outside", ["leads out of the workspace"]),
         ("package:nopackage_of_that_name/x", ["is not installed"]),
         ("package:pytest/no/such", ["holds no no/such"]),
+        ("models/bare", ["no *.safetensors weights", "save_pretrained"]),
+        ("models/pickled", ["no *.safetensors weights in 2_Dense", "pickled weights are not read"]),
+        ("models/torn", ["its modules.json is not the list of modules"]),
+        ("models/odd", ["its modules.json is not the list of modules"]),
     ],
 )
 def test_an_embedding_model_is_there(root: Path, name: str, words: list[str]) -> None:
+    for file, text in MODELS.items():
+        write(root, f"models/{file}", text)
     write(root, "baselines/few_shot.yaml", f"{FAMILY}embedding_model: {name}\n{SIMILAR}")
     assert_one_line(failure(), "baselines/few_shot.yaml:3:18", "embedding_model is", *words)
 
 
 def test_an_embedding_model_may_be_a_folder_or_on_the_hub(root: Path) -> None:
     write(root, "models/small/modules.json", "[]")
+    write(root, "models/small/model.safetensors", "x")
     for name in ("models/small", "./models/small", str(root / "models" / "small"), "owner/name"):
         write(root, "baselines/few_shot.yaml", f"{FAMILY}embedding_model: {name}\n{SIMILAR}")
         assert load_experiment(root / "experiments" / "first.yaml").families[2].embedding_model == name
@@ -121,3 +139,11 @@ def test_a_file_without_rows_is_one_message(tmp_path: Path, content: str) -> Non
     (tmp_path / "empty.jsonl").write_text(content)
     with pytest.raises(UserError, match="holds no rows"):
         corpus_rows(tmp_path / "empty.jsonl")
+
+
+def test_without_the_library_that_embeds_the_extra_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(root, "baselines/few_shot.yaml", f"{FAMILY}embedding_model: owner/name\n{SIMILAR}")
+    monkeypatch.setattr("harness.loading.embeddings.LIBRARY", "no-such-library")
+    what = "no-such-library is not installed, which `choose: embedding` needs"
+    fix = f"Fix: {install_command('embeddings')}"
+    assert_one_line(failure(), "baselines/few_shot.yaml:3:18", what, fix)

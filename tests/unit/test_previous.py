@@ -13,7 +13,7 @@ from harness.cli.main import status
 from harness.errors import UserError
 from harness.loading import load_experiment
 from harness.plan.setup import FamilyFiles, Setup
-from harness.previous import previous_versions
+from harness.previous import base_remarks, previous_versions
 from harness.report.caveats import _previous_warnings
 from harness.steps import Step
 from harness.store import Store
@@ -136,7 +136,7 @@ def test_a_version_of_unknown_training_is_a_warning(spec: Path, tmp_path: Path, 
         ("experiment:earlierr", ["there is no experiments/earlierr.yaml", "did you mean earlier?"]),
         ("experiment:zzz", ["there is no experiments/zzz.yaml", "known experiments: earlier"]),
         ("experiment:first", ["this is the experiment itself"]),
-        ("experiment:", ["there is no experiments/.yaml"]),
+        ("experiment:", ["'experiment:': no experiment is named", "known experiments: earlier"]),
     ],
 )
 def test_a_wrong_name_is_placed_where_it_stands(spec: Path, tmp_path: Path, previous: str, words: list[str]) -> None:
@@ -155,16 +155,19 @@ def test_a_wrong_name_is_placed_where_it_stands(spec: Path, tmp_path: Path, prev
         ({"adapter_config.json": "{"}, ["its adapter_config.json cannot be read"]),
         ({"adapter_config.json": "[]"}, ["its adapter_config.json is no JSON object"]),
         ({"adapter_config.json": "{}"}, ["its peft_type is empty; needs a LoRA adapter"]),
-        ({"adapter_config.json": '{"peft_type": "IA3"}'}, ["its peft_type is 'IA3'; needs a LoRA adapter"]),
+        (
+            {"adapter_config.json": '{"peft_type": "IA3"}'},
+            ["its peft_type is 'IA3'", "Fix: train it again as a LoRA adapter"],
+        ),
         (
             {"adapter_config.json": '{"peft_type": "LORA", "modules_to_save": ["lm_head"]}'},
-            ["its modules_to_save is a list", "leaves the base model's own weights alone", "leave it out"],
+            ["its modules_to_save is a list", "leaves the base model's own weights alone", "without modules_to_save"],
         ),
         (
             {"adapter_config.json": '{"peft_type": "LORA", "init_lora_weights": "pissa"}'},
-            ["its init_lora_weights is 'pissa'", "write true"],
+            ["its init_lora_weights is 'pissa'", "with init_lora_weights=True"],
         ),
-        ({"adapter_config.json": '{"peft_type": "LORA", "bias": "all"}'}, ["its bias is 'all'", 'write "none"']),
+        ({"adapter_config.json": '{"peft_type": "LORA", "bias": "all"}'}, ["its bias is 'all'", "with bias='none'"]),
     ],
 )
 def test_a_folder_that_cannot_serve_is_one_line(
@@ -232,6 +235,36 @@ def test_a_folders_base_is_known_by_name_only_between_hub_ids(
         return
     with pytest.raises(UserError, match="another base model, someone/base; this experiment's is someone/other"):
         found(tmp_path, model=model)
+
+
+@pytest.mark.parametrize(
+    ("base", "model", "told"),
+    [
+        ("someone/base", "someone/base", False),
+        ("/models/base", "someone/Base", False),
+        ("/hub/models--someone--base/snapshots/0a1b", "someone/base", False),
+        ("HuggingFaceTB/SmolLM2-135M-Instruct", "sample", False),
+        ("HuggingFaceTB/SmolLM2-135M", "sample", True),
+        ("someone/base", "someone/other", True),
+        ("", "someone/other", False),
+    ],
+)
+def test_another_name_of_the_base_model_is_remarked_on(base: str, model: str, told: bool) -> None:
+    found = base_remarks({"last": FamilyFiles(base=base), "few_shot": FamilyFiles()}, model=model)
+    said = f"last: its adapter_config.json says it was trained on {base}, and this experiment's model is {model}; "
+    assert [remark.startswith(said) for remark in found] == [True] * told
+
+
+def test_check_and_report_tell_of_another_base_model(
+    spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "last: its adapter_config.json says it was trained on someone/base, and this experiment's model is sample"
+    setup = fake_setup(load_experiment(spec))
+    warned = _previous_warnings(Setup(**{**vars(setup), "families": {"last": found(tmp_path)}}))
+    assert warned[-1].startswith(said)
+    write(tmp_path, "tasks/forgetting/arithmetic.yaml", "task: arithmetic\n")
+    assert status(["check", str(spec), "--json"]) == 0
+    assert any(remark.startswith(said) for remark in json.loads(capsys.readouterr().out)["data"]["remarks"])
 
 
 def test_check_says_that_the_earlier_run_is_missing(

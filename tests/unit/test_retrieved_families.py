@@ -106,6 +106,7 @@ def test_what_is_similar_depends_on_the_library_and_a_constant_on_its_answer(
 def test_an_embedding_model_is_part_of_the_steps_that_choose_by_it(tmp_path: Path) -> None:
     spec = make_workspace(tmp_path)
     write(tmp_path, "models/small/modules.json", "[]")
+    write(tmp_path, "models/small/model.safetensors", "x")
     write(tmp_path, "baselines/few_shot.yaml", EMBEDDED)
     resolved = load_experiment(spec)
 
@@ -136,42 +137,20 @@ def test_an_embedding_model_is_its_bytes(tmp_path: Path) -> None:
     assert prepare.family_files(load_experiment(spec)) == files
     weights.write_bytes(b"2")
     assert prepare.family_files(load_experiment(spec)) != files
-    swap(tmp_path, "baselines/few_shot.yaml", "choose: embedding", "choose: random")
-    assert prepare.family_files(load_experiment(spec)) == {}, "nothing chooses by it"
 
 
-@pytest.mark.parametrize(
-    ("files", "words"),
-    [
-        ({"modules.json": "[]"}, "no *.safetensors weights"),
-        ({"modules.json": "[]", "pytorch_model.bin": "x"}, "pickled weights are not read"),
-        (
-            {"modules.json": '[{"path": ""}, {"path": "2_Dense"}]', "model.safetensors": "x", "2_Dense/model.bin": "x"},
-            "in 2_Dense",
-        ),
-        ({"modules.json": "{", "model.safetensors": "x"}, "not the list of modules"),
-        ({"modules.json": "[1]", "model.safetensors": "x"}, "not the list of modules"),
-    ],
-)
-def test_pickled_or_broken_embedding_models_are_refused(tmp_path: Path, files: dict[str, str], words: str) -> None:
+def test_an_embedding_model_of_the_hub_is_looked_at_once_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = make_workspace(tmp_path)
-    for name, text in files.items():
-        write(tmp_path, f"models/small/{name}", text)
-    write(tmp_path, "baselines/few_shot.yaml", EMBEDDED)
+    write(tmp_path, "baselines/few_shot.yaml", EMBEDDED.replace("models/small", "owner/name"))
+    write(tmp_path, "cache/modules.json", "[]")
+    write(tmp_path, "cache/pytorch_model.bin", "x")
+    monkeypatch.setattr("harness.adapters.embeddings.downloaded", lambda *name, where: tmp_path / "cache")
     with pytest.raises(UserError) as caught:
         prepare.family_files(load_experiment(spec))
-    assert words in str(caught.value)
-
-
-def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = make_workspace(tmp_path)
-    write(tmp_path, "models/small/modules.json", "[]")
-    write(tmp_path, "baselines/few_shot.yaml", EMBEDDED)
-    monkeypatch.setattr("harness.adapters.embeddings.find_spec", lambda name: None)
-    with pytest.raises(UserError) as caught:
-        prepare.family_files(load_experiment(spec))
-    assert str(caught.value).startswith("baselines/few_shot.yaml: embedding_model: ")
-    assert "pip install 'llm-harness[embeddings]'" in str(caught.value)
+    assert str(caught.value).startswith("baselines/few_shot.yaml: embedding_model: owner/name: the embedding model has")
+    assert "pickled weights are not read" in str(caught.value)
 
 
 def test_a_hub_model_stays_at_the_commit_it_was_first_used_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

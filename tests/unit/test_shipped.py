@@ -1,8 +1,11 @@
 """What ships works as it lies there: specs load, data sets read, benchmarks name their right answers."""
 
 import json
+import shutil
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -107,3 +110,18 @@ def test_benchmarks_know_their_right_answers(name: str, choices: int) -> None:
         assert len(answers) == choices
         assert document["answer"].endswith(right)
     assert gate_half(["00000001", "00000002", "00000003"], limit=None) == [0, 2]
+
+
+@pytest.mark.skipif(which("make") is None, reason="make is not installed")
+def test_cleaning_keeps_the_answers_that_were_paid_for(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in (".harness/answers.sqlite", ".harness/store/step/artifact.json", ".harness/pins.json", ".venv/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for _ in range(2):
+        subprocess.run(["make", "-s", "clean"], cwd=tmp_path, check=True)
+        assert sorted(file.name for file in tmp_path.rglob("*")) == [".harness", "Makefile", "answers.sqlite"]
+    shutil.rmtree(tmp_path / ".harness")
+    subprocess.run(["make", "-s", "clean"], cwd=tmp_path, check=True)
+    told = subprocess.run(["make", "help"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert "rm .harness/answers.sqlite" in told
