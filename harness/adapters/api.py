@@ -1,11 +1,11 @@
 """Turn conversations into answers of a model behind an OpenAI-compatible API, several requests at a time."""
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from threading import Event
 
+from harness.adapters.api_key import api_key
 from harness.adapters.endpoint import Endpoint
 from harness.adapters.generator import Answerer, Generated, Keep, checked_engine
 from harness.adapters.patience import Hiccup, Pace, Stopped, persistent
@@ -22,23 +22,10 @@ def api_generator(answerer: Answerer) -> "ApiGenerator":
     checked_engine("openai", where=url)
     from openai import OpenAI
 
-    key, timeout = _key(limits["key_env"], where=url), float(limits["timeout_seconds"])
+    key, timeout = api_key(limits["key_env"], where=url), float(limits["timeout_seconds"])
     client = OpenAI(base_url=url, api_key=key or NO_KEY, timeout=timeout, max_retries=0)
     endpoint = Endpoint(client, url, answerer.model["model"], limits["key_env"], timeout, key)
     return ApiGenerator(endpoint, limits["retries"], limits["parallel"], limits["requests_per_minute"])
-
-
-def _key(variable: str | None, *, where: str) -> str:
-    if variable is None:
-        return ""
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        what = f"the environment variable {variable}, which should hold the key, is not set"
-        raise UserError(what, where=where, fix=f"export {variable}=…, or key_env: null where the server wants no key")
-    if not (key.isascii() and key.isprintable()):
-        what = f"the environment variable {variable} holds what cannot be a key: a line break or a special character"
-        raise UserError(what, where=where, fix=f"copy the key into {variable} once more")
-    return key
 
 
 @dataclass(frozen=True)
