@@ -29,7 +29,7 @@ def prompt_space(family: BaselineSpec, *, resolved: Resolved, labels: list[str],
     are training examples."""
     assert family.search is not None
     spec = family.search.space
-    texts = {_template(text, resolved=resolved, labels=labels): text for text in reversed(spec.instruction)}
+    texts = {instruction_template(text, resolved=resolved, labels=labels): text for text in reversed(spec.instruction)}
     choices = {name: list(dict.fromkeys(getattr(spec, name))) for name in PromptSpaceSpec.model_fields}
     instruction = [text for text in choices["instruction"] if text in texts.values()]
     shots = list(dict.fromkeys(min(count, train) for count in spec.shots))
@@ -99,7 +99,9 @@ def _unbegun(setup: Setup, known: Plan, *, family: BaselineSpec) -> PromptSearch
     assert known.data is not None
     train = known.data.summary["sizes"]["train"]
     space = prompt_space(family, resolved=setup.resolved, labels=known.labels, train=train)
-    texts = {_template(text, resolved=setup.resolved, labels=known.labels): text for text in space["instruction"]}
+    texts = {
+        instruction_template(text, resolved=setup.resolved, labels=known.labels): text for text in space["instruction"]
+    }
     found: list[PromptTrial] = []
     for scored in known.baselines:
         params = _params_of(scored.arm, space=space, texts=texts, train=train)
@@ -137,7 +139,7 @@ def _variant(params: Params) -> VariantSpec:
     return VariantSpec(name="trial", **asked, **more)
 
 
-def _template(instruction: str, *, resolved: Resolved, labels: list[str]) -> str:
+def instruction_template(instruction: str, *, resolved: Resolved, labels: list[str]) -> str:
     """What an instruction becomes once everything but the item is filled in."""
     variant = _variant({"instruction": instruction})
     return prompt_of(variant, resolved=resolved, labels=labels).template

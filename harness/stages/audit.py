@@ -30,6 +30,8 @@ class Audit(Record):
     """Test items that are copies of training or validation inputs; they are not judged."""
     groups: int
     """Independent sources among the test items that are judged."""
+    labels: list[str]
+    """Of a label task: those that it lists, or those of the training answers."""
     commonest: str
     """The commonest answer of the training split."""
     commonest_share: float
@@ -40,7 +42,14 @@ class Audit(Record):
     """What to do about it, one sentence each."""
 
 
-def audited(spec: DataSpec, *, path: str | None, labels: list[str] | None = None, slices: Sequence[str] = ()) -> Audit:
+def audited(
+    spec: DataSpec,
+    *,
+    path: str | None,
+    kind: str = "generation",
+    labels: list[str] | None = None,
+    slices: Sequence[str] = (),
+) -> Audit:
     """Splits the source as a run would and looks at the result."""
     splits, dropped = split_examples(source_rows(spec, path=path), spec=spec, labels=labels, slices=slices)
     train, test = splits["train"], splits["test"]
@@ -54,6 +63,7 @@ def audited(spec: DataSpec, *, path: str | None, labels: list[str] | None = None
         duplicates=len(exact_duplicates({str(name): examples for name, examples in splits.items()})),
         leaked=len(test) - len(judged),
         groups=len({example.group for example in judged}),
+        labels=labels or sorted({example.reference for example in train}) if kind == "label" else [],
         commonest=answer,
         commonest_share=round(count / len(train), 4),
         slices=slice_sizes(judged, columns=slices),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from workspace import make_workspace
+from workspace import make_workspace, swap, write
 
 
 @pytest.fixture
@@ -12,3 +12,13 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_workspace(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def workspace(root: Path) -> Path:
+    """The same with a model folder that holds no more than `check` needs."""
+    write(root, "model/config.json", "{}")
+    write(root, "model/model.safetensors", b"0" * 1000)
+    (root / "tasks" / "forgetting" / "arithmetic.yaml").write_text("task: arithmetic\n")
+    swap(root, "experiments/first.yaml", "model: sample", "model: ./model")
+    return root

@@ -6,22 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from workspace import make_workspace, swap, write
+from workspace import swap
 
 from harness.adapters.forgetting import is_known_task
 from harness.cli.main import status
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A tiny workspace with a model folder that holds no more than it must."""
-    make_workspace(tmp_path)
-    write(tmp_path, "model/config.json", "{}")
-    write(tmp_path, "model/model.safetensors", b"0" * 1000)
-    (tmp_path / "tasks" / "forgetting" / "arithmetic.yaml").write_text("task: arithmetic\n")
-    swap(tmp_path, "experiments/first.yaml", "model: sample", "model: ./model")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def test_a_good_spec_is_summed_up(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
