@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+from odd_server import KEY
 from workspace import make_workspace, swap, write
+
+from harness.adapters import patience
 
 
 @pytest.fixture
@@ -22,3 +25,17 @@ def workspace(root: Path) -> Path:
     (root / "tasks" / "forgetting" / "arithmetic.yaml").write_text("task: arithmetic\n")
     swap(root, "experiments/first.yaml", "model: sample", "model: ./model")
     return root
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What would have been waited for a server, in seconds; nothing is."""
+    waited: list[float] = []
+    monkeypatch.setattr(patience, "pause", lambda seconds, *, stop: waited.append(seconds))
+    return waited
+
+
+@pytest.fixture
+def planted_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key in the environment, which no message may show."""
+    monkeypatch.setenv("PLANTED_KEY", KEY)

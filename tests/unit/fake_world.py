@@ -94,7 +94,7 @@ class FakeWorld:
     def every(self) -> Iterable[Artifact]:
         return list(self.done.values())
 
-    def execute(self, step: Step, *, progress: Callable[[int, int], None]) -> Artifact:
+    def execute(self, step: Step, *, progress: Callable[[int, int], None], tell: Callable[[str], None]) -> Artifact:
         """As an executor."""
         self.do(step)
         return self.done[step.key]
