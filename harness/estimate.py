@@ -2,19 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
 
+from harness.asks import TEMPLATE_TOKENS, Ask, Sizes, epochs, every_family_asks, tokens, tuned_ask
 from harness.loading import Resolved
 from harness.plan import Plan
-from harness.plan.arms import prompt_arms
-from harness.plan.prompt_search import prompt_space, searching
-from harness.prompt_space import space_size
+from harness.rented import Rented, rented_models
 from harness.steps import Step
 from harness.store import Artifact
 
-CHARACTERS_PER_TOKEN = 4.0
-TEMPLATE_TOKENS = 35
-"""What a chat template adds to a conversation, roughly."""
 REFERENCE_BYTES = 270e6
 """Weights of the sample model in bf16, on which the rates below were measured (2 cores)."""
 TOKENS_PER_SECOND = 1_000.0
@@ -22,8 +17,6 @@ TOKENS_PER_SECOND = 1_000.0
 GENERATED, TRAINED = 6.0, 4.0
 SINGLE = 4.0
 """What a request costs alone, against one in a batch."""
-PASSAGE_CHARACTERS = 600.0
-"""A passage, where its corpus was not read."""
 BENCHMARK_ITEMS, BENCHMARK_TOKENS = 750, 80
 RUNTIME_BYTES = 1.2e9
 """Interpreter and libraries."""
@@ -36,7 +29,7 @@ class Work:
     """Steps of one kind."""
 
     kind: str
-    """optimise, prompt, train, tuned, test, latency or forgetting."""
+    """optimise, prompt, api, train, tuned, test, latency or forgetting."""
     title: str
     count: int
     """How many steps, at most."""
@@ -44,81 +37,63 @@ class Work:
     """Expected seconds for one of them."""
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """What is known of the data."""
-
-    train: int
-    validation: int
-    test: int
-    input_characters: float
-    reference_characters: float
-    passage_characters: float = PASSAGE_CHARACTERS
-
-
 def planned_sizes(current: Plan) -> Sizes:
     """Sizes once the data step is done."""
     assert current.data is not None
     sizes, characters = current.data.summary["sizes"], current.data.summary["characters"]
     test = current.data.summary["judged"]["items"]
-    return Sizes(sizes["train"], sizes["validation"], test, characters["input"], characters["reference"])
+    known = (sizes["train"], sizes["validation"], test, characters["input"], characters["reference"])
+    return Sizes(*known, labels=tuple(current.labels))
 
 
 def expected_work(resolved: Resolved, *, sizes: Sizes, weight_bytes: int) -> list[Work]:
-    """The whole experiment, kind by kind, at the measured reference rates scaled by the model's size."""
-    experiment, task = resolved.experiment, resolved.task
-    arms = [arm for arm in prompt_arms(resolved, labels=list(task.labels or [])) if arm.prompt]
+    """The whole experiment, kind by kind, at the measured reference rates scaled by the model's size.
+
+    What a model behind an API answers takes no time of this machine: it stands in a row of its own.
+    """
+    gates = resolved.experiment.gates
     speed = TOKENS_PER_SECOND * REFERENCE_BYTES / max(weight_bytes, 1)
-    answer = GENERATED * min(task.max_new_tokens, 1.5 * sizes.reference_characters / CHARACTERS_PER_TOKEN)
-    question = _tokens(sizes.input_characters + len(task.instruction)) + TEMPLATE_TOKENS
-    passage = _tokens(sizes.passage_characters)
-    asked = [(1 + arm.prompt.shots) * (question + arm.prompt.passages * passage) + answer for arm in arms if arm.prompt]
-    epochs = sum(experiment.search.space.epochs) / len(experiment.search.space.epochs)
-    rounds = max(1, round(experiment.search.trials * epochs))
-    reference = _tokens(sizes.reference_characters)
-    tuning = rounds * ((question + reference) * sizes.train + (question + answer / GENERATED) * sizes.validation)
-    searched = _searched(resolved, sizes=sizes, question=question, answer=answer, tuning=tuning)
-    asked += searched
+    own = [asks for asks in every_family_asks(resolved, sizes=sizes) if asks.family.api is None]
+    asked = [_cost(ask) for asks in own for ask in asks.prompts]
     mean_ask = sum(asked) / max(1, len(asked))
-    trained = TRAINED * (question + reference) * sizes.train
-    benches = [gate.limit or BENCHMARK_ITEMS for gate in experiment.gates.forgetting]
+    called = [asks.calls * _cost(asks.call) for asks in own if asks.calls]
+    searched = sum(len(asks.searched) for asks in own)
+    by_search = f", {searched} of {len(asked)} by search" if searched else ""
+    tuned, rounds = tuned_ask(resolved, sizes=sizes), epochs(resolved)
+    trained = TRAINED * (tuned.tokens_in + tokens(sizes.reference_characters)) * sizes.train
+    benches = [gate.limit or BENCHMARK_ITEMS for gate in gates.forgetting]
     items = sum(benches) / max(1, len(benches))
-    ships, latency = experiment.gates.ships, experiment.gates.latency
-    forms, requests = len(ships.forms) if ships else 0, latency.requests if latency else 0
-    calls = [family.dspy.calls for family in resolved.families if family.dspy]
-    tried, prompts = sum(calls) / max(1, len(calls)) * (question + answer), len(asked) + len(calls)
-    by_search = f", {len(searched)} of {prompts} by search" if searched else ""
+    forms, requests = len(gates.ships.forms) if gates.ships else 0, gates.latency.requests if gates.latency else 0
     return [
-        Work("optimise", "prompts that an optimiser writes", len(calls), tried / speed),
-        Work("prompt", f"prompts on validation{by_search}", prompts, mean_ask * sizes.validation / speed),
+        Work("optimise", "prompts that an optimiser writes", len(called), sum(called) / max(1, len(called)) / speed),
+        Work("prompt", f"prompts on validation{by_search}", len(asked), mean_ask * sizes.validation / speed),
+        _by_api(rented_models(resolved, sizes=sizes)),
         Work("train", "training epochs", rounds, trained / speed),
-        Work("tuned", "tuned answers on validation", rounds, (question + answer) * sizes.validation / speed),
-        Work("test", "champions on test", len(resolved.families) + 1 + forms, mean_ask * sizes.test / speed),
-        Work("latency", "single requests", min(requests, 1), SINGLE * requests * (question + answer) / speed),
+        Work("tuned", "tuned answers on validation", rounds, _cost(tuned) * sizes.validation / speed),
+        Work("test", "champions on test", len(own) + 1 + forms, mean_ask * sizes.test / speed),
+        Work("latency", "single requests", min(requests, 1), SINGLE * requests * _cost(tuned) / speed),
         Work("forgetting", "forgetting benchmarks, base and tuned", 2 * len(benches), items * BENCHMARK_TOKENS / speed),
     ]
 
 
-def _searched(resolved: Resolved, *, sizes: Sizes, question: float, answer: float, tuning: float) -> list[float]:
-    """Work for an item by every prompt that a search may try; `tuning` is the tokens of the search for an adapter."""
-    found: list[float] = []
-    for family in searching(resolved):
-        assert family.search is not None
-        space = prompt_space(family, resolved=resolved, labels=list(resolved.task.labels or []), train=sizes.train)
-        asking = question * (1 + sum(space["shots"]) / len(space["shots"]))
-        count = family.search.trials
-        if family.search.budget == "equal":
-            count = max(count, ceil(tuning / max(1.0, (asking + answer / GENERATED) * sizes.validation)))
-        found += [asking + answer] * min(count, space_size(space))
-    return found
+def _by_api(rented: list[Rented]) -> Work:
+    """Seconds only of families that say how fast they may ask, until the first of their steps is done."""
+    steps = sum(row.steps for row in rented)
+    seconds = sum(row.seconds or 0.0 for row in rented)
+    return Work("api", "models behind an API", steps, seconds / max(1, steps))
+
+
+def _cost(ask: Ask) -> float:
+    """In read tokens."""
+    return ask.tokens_in + GENERATED * ask.tokens_out
 
 
 def peak_bytes(resolved: Resolved, *, sizes: Sizes, weight_bytes: int) -> int:
     """Resident memory while training, roughly: libraries, weights and the activations of a micro-batch."""
     search = resolved.experiment.search
-    length = min(search.max_length, 2 * _tokens(sizes.input_characters + sizes.reference_characters) + TEMPLATE_TOKENS)
-    tokens = length * min(search.micro_batch_size, search.batch_size)
-    return int(RUNTIME_BYTES + weight_bytes + tokens * ACTIVATION_BYTES_PER_TOKEN * weight_bytes / REFERENCE_BYTES)
+    length = min(search.max_length, 2 * tokens(sizes.input_characters + sizes.reference_characters) + TEMPLATE_TOKENS)
+    batch = length * min(search.micro_batch_size, search.batch_size)
+    return int(RUNTIME_BYTES + weight_bytes + batch * ACTIVATION_BYTES_PER_TOKEN * weight_bytes / REFERENCE_BYTES)
 
 
 def remaining_seconds(work: list[Work], *, current: Plan, finished: Callable[[str], Artifact | None]) -> float:
@@ -138,6 +113,8 @@ def remaining_seconds(work: list[Work], *, current: Plan, finished: Callable[[st
 
 def kind_of(step: Step) -> str:
     """The kind of work a step belongs to; empty for the light ones."""
+    if step.inputs.get("engine") == "openai":
+        return "api"
     if step.stage in ("optimise", "train", "forgetting", "latency"):
         return step.stage
     if step.stage != "predict" or "rule" in step.inputs:
@@ -145,7 +122,3 @@ def kind_of(step: Step) -> str:
     if step.inputs["split"] == "test":
         return "test"
     return "tuned" if "adapter" in step.needs else "prompt"
-
-
-def _tokens(characters: float) -> float:
-    return characters / CHARACTERS_PER_TOKEN

@@ -10,13 +10,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from harness.adapters import study
+from harness.adapters.api_key import api_key
 from harness.adapters.embeddings import resolved_embeddings
 from harness.adapters.forgetting import is_known_task
 from harness.adapters.generator import checked_engine
 from harness.adapters.models import ModelReference, resolved_model
 from harness.adapters.tables import corpus_files, newest_revision, source_files
 from harness.canonical import file_digest
-from harness.errors import UserError
+from harness.errors import SpecErrors, UserError
+from harness.family_places import family_place
 from harness.ledger import Ledger
 from harness.loading import Resolved, embedding_folder, source_path
 from harness.loading.corpus import corpus_path
@@ -59,6 +61,19 @@ def checked_engines(resolved: Resolved) -> None:
     for family in resolved.families:
         if family.api is not None:
             checked_engine("openai", where=f"baselines/{family.family}.yaml")
+
+
+def checked_keys(resolved: Resolved) -> None:
+    """Raises `UserError` where the key of a model behind an API is not at hand; the first family of each is named."""
+    mistakes = {}
+    for family in reversed(resolved.families):
+        if family.api is not None:
+            try:
+                api_key(family.api.key_env, where=family_place(family, "api", "key_env", resolved=resolved))
+            except UserError as error:
+                mistakes[family.api.key_env] = error
+    if mistakes:
+        raise SpecErrors(list(reversed(mistakes.values())))
 
 
 def sound_ledger(root: Path) -> Ledger:

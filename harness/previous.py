@@ -12,10 +12,8 @@ from typing import Any, NamedTuple
 from harness.adapters.sample_model import HUB_NAME, converted_folder
 from harness.canonical import file_digest
 from harness.errors import UserError
+from harness.family_places import family_place
 from harness.loading import Resolved
-from harness.loading.baselines import FOLDER
-from harness.loading.places import Places
-from harness.loading.positions import read_document
 from harness.loading.previous import CONFIG, WEIGHTS, adapter_folder, adapter_settings, earlier_run
 from harness.loading.words import clipped, shown
 from harness.plan.setup import FamilyFiles, Model, Source
@@ -55,7 +53,7 @@ def _family_files(family: BaselineSpec, *, resolved: Resolved, store: Store, mod
             _check_base(found, model=model)
     except UserError as error:
         what = f"previous is {shown(family.previous)}: {error.what}"
-        raise UserError(what, where=_place(family, resolved=resolved), fix=error.fix) from error
+        raise UserError(what, where=family_place(family, "previous", resolved=resolved), fix=error.fix) from error
     trained = found.trained
     data = trained.needs["data"] if trained else None
     return FamilyFiles(
@@ -138,9 +136,3 @@ def _check_base(found: Earlier, *, model: Model) -> None:
 def _from_hub(model: Model) -> bool:
     """Whether its name is a hub id; a folder's may look like one."""
     return model.path.parent.name == "snapshots"
-
-
-def _place(family: BaselineSpec, *, resolved: Resolved) -> str:
-    """`baselines/x.yaml:3:11`."""
-    document = read_document(resolved.root / FOLDER / f"{family.family}.yaml")
-    return str(Places(document).at(("previous",)))

@@ -19,6 +19,9 @@ from harness.errors import UserError
 from harness.runner.execute import InProcess, read_step
 from harness.store import Store
 
+SPEAKING = threading.Lock()
+"""Several threads may wait for a server, and each line stays whole."""
+
 
 def main(arguments: list[str]) -> None:
     """Serve steps from standard input, or do the one step that was named."""
@@ -36,7 +39,9 @@ def main(arguments: list[str]) -> None:
 def _answer(executor: InProcess, path: Path, *, channel: TextIO) -> dict[str, Any]:
     try:
         artifact = executor.execute(
-            read_step(path), progress=lambda done, total: _say(channel, {"progress": [done, total]})
+            read_step(path),
+            progress=lambda done, total: _say(channel, {"progress": [done, total]}),
+            tell=lambda why: _say(channel, {"waiting": why}),
         )
         return {"done": artifact.key}
     except UserError as error:
@@ -61,8 +66,9 @@ def _private_channel() -> TextIO:
 
 
 def _say(channel: TextIO, message: dict[str, Any]) -> None:
-    channel.write(json.dumps(message) + "\n")
-    channel.flush()
+    with SPEAKING:
+        channel.write(json.dumps(message) + "\n")
+        channel.flush()
 
 
 def _end_with_parent(parent: int) -> None:

@@ -1,17 +1,21 @@
 """Turn conversations into answers of a model behind an OpenAI-compatible API, several requests at a time."""
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from threading import Event
 
+from harness.adapters.api_key import api_key
 from harness.adapters.endpoint import Endpoint
-from harness.adapters.generator import Answerer, Generated, Keep, checked_engine
-from harness.adapters.patience import Hiccup, Pace, Stopped, persistent
+from harness.adapters.generator import Answerer, Generated, Keep, Tell, checked_engine, untold
+from harness.adapters.patience import Herald, Hiccup, Pace, Stopped, persistent
 from harness.errors import UserError
 from harness.prompts import Message
 
+FIRST_TRIES = 3
+"""At an address that never answered and takes no connection, which is likely wrong."""
+ANSWERED: set[str] = set()
+"""Addresses that have answered this process: whoever asked them for hours waits for them with patience."""
 NO_KEY = "none"
 """Sent where a server wants no key: the client must send something, and must not take it from elsewhere."""
 
@@ -22,23 +26,10 @@ def api_generator(answerer: Answerer) -> "ApiGenerator":
     checked_engine("openai", where=url)
     from openai import OpenAI
 
-    key, timeout = _key(limits["key_env"], where=url), float(limits["timeout_seconds"])
+    key, timeout = api_key(limits["key_env"], where=url), float(limits["timeout_seconds"])
     client = OpenAI(base_url=url, api_key=key or NO_KEY, timeout=timeout, max_retries=0)
     endpoint = Endpoint(client, url, answerer.model["model"], limits["key_env"], timeout, key)
-    return ApiGenerator(endpoint, limits["retries"], limits["parallel"], limits["requests_per_minute"])
-
-
-def _key(variable: str | None, *, where: str) -> str:
-    if variable is None:
-        return ""
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        what = f"the environment variable {variable}, which should hold the key, is not set"
-        raise UserError(what, where=where, fix=f"export {variable}=…, or key_env: null where the server wants no key")
-    if not (key.isascii() and key.isprintable()):
-        what = f"the environment variable {variable} holds what cannot be a key: a line break or a special character"
-        raise UserError(what, where=where, fix=f"copy the key into {variable} once more")
-    return key
+    return ApiGenerator(endpoint, limits["retries"], limits["parallel"], limits["requests_per_minute"], answerer.tell)
 
 
 @dataclass(frozen=True)
@@ -49,17 +40,18 @@ class ApiGenerator:
     retries: int
     parallel: int
     per_minute: float | None
+    tell: Tell = untold
 
     def answers(
         self, conversations: Sequence[list[Message]], *, max_new_tokens: int, known: Mapping[int, Generated], keep: Keep
     ) -> list[Generated]:
         """One answer a conversation, in their order; when one fails for good, those under way are still kept."""
         found, stop = dict(known), Event()
-        pace = Pace(self.per_minute, stop=stop)
+        pace, herald = Pace(self.per_minute, stop=stop), Herald(self.tell)
         failure: BaseException | None = None
         with ThreadPoolExecutor(self.parallel, "api") as pool:
             places: dict[Future[Generated], int] = {
-                pool.submit(self._asked, turns, limit=max_new_tokens, pace=pace, stop=stop): place
+                pool.submit(self._asked, turns, limit=max_new_tokens, pace=pace, stop=stop, herald=herald): place
                 for place, turns in enumerate(conversations)
                 if place not in known
             }
@@ -89,16 +81,25 @@ class ApiGenerator:
         what = "a model behind an API does not tell how likely a label is"
         raise UserError(what, where=self.endpoint.url, fix="decoding: [generate]")
 
-    def _asked(self, turns: list[Message], *, limit: int, pace: Pace, stop: Event) -> Generated:
+    def _asked(self, turns: list[Message], *, limit: int, pace: Pace, stop: Event, herald: Herald) -> Generated:
         def once() -> Generated:
-            return self.endpoint.answer(turns, limit=limit)
+            answer = self.endpoint.answer(turns, limit=limit)
+            ANSWERED.add(self.endpoint.url)
+            return answer
 
         try:
-            return persistent(once, retries=self.retries, pace=pace, stop=stop)
+            return persistent(once, worth=self._worth, pace=pace, stop=stop, herald=herald)
         except Exception as error:
             stop.set()
             if not isinstance(error, Hiccup):
                 raise
-            tries = f"{self.retries + 1} {'tries' if self.retries else 'try'}"
+            tries = f"{error.tries} {'tries' if error.tries > 1 else 'try'}"
             fix = "see that the server runs and how much it allows; api.retries and api.requests_per_minute set limits"
+            if error.unreachable and self.endpoint.url not in ANSWERED:
+                fix = "check api.url, and that the server runs"
             raise self.endpoint.mistake(f"no answer after {tries}; the last one: {error}", fix=fix) from None
+
+    def _worth(self, fault: Hiccup) -> int:
+        """Tries in all."""
+        unknown = fault.unreachable and self.endpoint.url not in ANSWERED
+        return min(self.retries + 1, FIRST_TRIES) if unknown else self.retries + 1

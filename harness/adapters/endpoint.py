@@ -47,7 +47,7 @@ class Endpoint:
 
     def answer(self, turns: list[Message], *, limit: int) -> Generated:
         """The greedy answer; raises `Hiccup` where trying again may help and `UserError` where it will not."""
-        from httpx import HTTPError
+        from httpx import ConnectError, ConnectTimeout, HTTPError
         from openai import APIConnectionError, APIStatusError, OpenAIError
 
         try:
@@ -55,7 +55,12 @@ class Endpoint:
         except APIStatusError as error:
             return self._refused(error)
         except (APIConnectionError, HTTPError, OpenAIError) as error:
-            raise Hiccup(self.shown(str(error.__cause__ or error) or type(error).__name__)) from None
+            cause = error.__cause__ or error
+            said, unreachable = (
+                self.shown(str(cause) or type(error).__name__),
+                isinstance(cause, ConnectError | ConnectTimeout),
+            )
+            raise Hiccup(said, unreachable=unreachable) from None
         found = self._read(body)
         return found._replace(text=found.text.replace(self.key, "***")) if len(self.key) >= SECRET else found
 

@@ -63,6 +63,14 @@ class Generator(Protocol):
         ...
 
 
+Tell = Callable[[str], None]
+"""Called with why the work waits, in a few words."""
+
+
+def untold(text: str) -> None:
+    """Nobody listens."""
+
+
 class Answerer(NamedTuple):
     """Who answers: what a step says of it."""
 
@@ -76,6 +84,8 @@ class Answerer(NamedTuple):
     """Folder of a PEFT adapter to wear."""
     batch_size: int | None = None
     """Prompts answered together; None: as the memory allows."""
+    tell: Tell = untold
+    """Hears of a server that does not answer."""
 
 
 def generator(answerer: Answerer) -> Generator:

@@ -4,21 +4,32 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from email.utils import mktime_tz, parsedate_tz
+from textwrap import shorten
 from threading import Event, Lock
 from typing import Any, TypeVar
+
+from harness.adapters.generator import Tell
 
 Answer = TypeVar("Answer")
 
 FIRST_PAUSE = 1.0
 """Seconds before the second try, doubled before each one after it; up to so much more by chance."""
 LONGEST_PAUSE = 60.0
+SELDOM = 10.0
+"""Seconds between two words about faults that pass."""
+SHOWN = 100
+"""Characters of a fault that are told while it may pass."""
 
 
 class Hiccup(Exception):
     """A request that failed and may do better later."""
 
-    def __init__(self, what: str, *, after: float | None = None) -> None:
+    def __init__(self, what: str, *, after: float | None = None, unreachable: bool = False) -> None:
         super().__init__(what)
+        self.unreachable = unreachable
+        """Whether not even a connection was made."""
+        self.tries = 1
+        """How many it was, once the last of them is made."""
         self.after = after
         """Seconds that the server asks to wait."""
 
@@ -54,9 +65,32 @@ class Pace:
             self._next = max(self._next, self._clock() + seconds)
 
 
-def persistent(ask: Callable[[], Answer], *, retries: int, pace: Pace, stop: Event) -> Answer:
-    """The answer of the first try that has one; raises the last try's `Hiccup`, or `Stopped` once `stop` is set."""
-    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+class Herald:
+    """Tells why the requests of all threads wait: each further try of an outage once, passing faults seldom."""
+
+    def __init__(self, tell: Tell, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell, self._clock, self._lock = tell, clock, Lock()
+        self._tries, self._since = 0, 0.0
+
+    def told(self, fault: Hiccup, *, tries: int, most: int, seconds: float) -> None:
+        """So many tries failed, and the next one is so far away."""
+        with self._lock:
+            now = self._clock()
+            if tries <= self._tries and now - self._since < SELDOM:
+                return
+            self._tries, self._since = tries, now
+        why = shorten(str(fault), SHOWN, placeholder="…")
+        self._tell(f"no answer ({why}); try {tries + 1} of {most} in {seconds:.0f} s")
+
+
+def persistent(
+    ask: Callable[[], Answer], *, worth: Callable[[Hiccup], int], pace: Pace, stop: Event, herald: Herald
+) -> Answer:
+    """The answer of the first try that has one; raises the last try's `Hiccup`, or `Stopped` once `stop` is set.
+
+    `worth` says how many tries a fault is worth in all.
+    """
+    from tenacity import Retrying, retry_if_exception_type
     from tenacity.wait import wait_exponential_jitter
 
     growing = wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE)
@@ -75,10 +109,19 @@ def persistent(ask: Callable[[], Answer], *, retries: int, pace: Pace, stop: Eve
             raise Stopped
         return ask()
 
+    def tell(state: Any) -> None:
+        fault, tries = state.outcome.exception(), state.attempt_number
+        herald.told(fault, tries=tries, most=worth(fault), seconds=state.next_action.sleep)
+
+    def hopeless(state: Any) -> bool:
+        state.outcome.exception().tries = state.attempt_number
+        return bool(state.attempt_number >= worth(state.outcome.exception()))
+
     retrying = Retrying(
         retry=retry_if_exception_type(Hiccup),
-        stop=stop_after_attempt(retries + 1),
+        stop=hopeless,
         wait=seconds,
+        before_sleep=tell,
         sleep=lambda wanted: pause(wanted, stop=stop),
         reraise=True,
     )

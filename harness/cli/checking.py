@@ -3,27 +3,23 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
-from rich.text import Text
-
 from harness.adapters.models import ModelSummary, inspected_model
+from harness.asks import Sizes, every_family_asks
+from harness.cli.asking import api_lines, api_rows, prompts_line, prompts_row, wrapped
 from harness.cli.consoles import minutes, out, print_json
 from harness.cli.placing import placed
-from harness.estimate import Sizes, expected_work, peak_bytes
+from harness.estimate import expected_work, peak_bytes
 from harness.loading import Resolved, load_experiment
 from harness.plan.arms import prompt_arms, short_of_examples
 from harness.plan.power import assumed
 from harness.plan.state import HeldOut
 from harness.prepare import STATE, benchmarks, checked_engines, corpus_source, data_source
 from harness.previous import base_remarks, previous_versions
-from harness.report.text import one_line
 from harness.stages.audit import Audit, audited
 from harness.stages.passages import corpus_passages
 from harness.store import Store
-
-INDENT = 9 * " "
 
 
 def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
@@ -34,26 +30,38 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         where = resolved.where("model", "name")
         model = inspected_model(resolved.experiment.model, root=resolved.root, where=where)
         benches = benchmarks(resolved)
-        labels = resolved.task.labels if resolved.task.kind == "label" else None
-        columns = [gate.column for gate in resolved.experiment.gates.slices]
-        explained = () if labels else resolved.task.definitions
-        audit = audited(
-            resolved.task.data, path=data_source(resolved).path, labels=labels, slices=columns, definitions=explained
-        )
+        audit = _audit(resolved)
         earlier = previous_versions(resolved, store=Store(resolved.root / STATE / "store"))
         passages = _passages(resolved)
-    short = short_of_examples(prompt_arms(resolved, labels=list(labels or [])), train=audit.sizes["train"])
+    short = short_of_examples(prompt_arms(resolved, labels=audit.labels), train=audit.sizes["train"])
     strangers = base_remarks(earlier, model=resolved.experiment.model.name)
     audit = audit.model_copy(update={"remarks": [*audit.remarks, *short, *strangers]})
     judged = audit.sizes["test"] - audit.leaked
     power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches, slices=audit.slices)
-    estimates = _estimates(resolved, audit, model, passages=passages)
-    found = {**estimates, "passages": len(passages), "power": [row.model_dump(mode="json") for row in power]}
+    found = {
+        **_estimates(resolved, audit, model, passages=passages),
+        "passages": len(passages),
+        "power": [row.model_dump(mode="json") for row in power],
+    }
     if json:
         print_json({"experiment": resolved.name, "data": audit.model_dump(), **found})
     else:
         _show(resolved, audit, model, found)
     return 0
+
+
+def _audit(resolved: Resolved) -> Audit:
+    """Of the splits that a run would make."""
+    task = resolved.task
+    labels = task.labels if task.kind == "label" else None
+    return audited(
+        task.data,
+        path=data_source(resolved).path,
+        kind=task.kind,
+        labels=labels,
+        slices=[gate.column for gate in resolved.experiment.gates.slices],
+        definitions=() if labels else task.definitions,
+    )
 
 
 def _passages(resolved: Resolved) -> list[str]:
@@ -65,12 +73,15 @@ def _passages(resolved: Resolved) -> list[str]:
 
 def _estimates(resolved: Resolved, audit: Audit, model: ModelSummary, *, passages: list[str]) -> dict[str, Any]:
     train, validation, test = (audit.sizes[name] for name in ("train", "validation", "test"))
-    sizes = Sizes(train, validation, test, audit.input_characters, audit.reference_characters)
+    characters = (audit.input_characters, audit.reference_characters)
+    sizes = Sizes(train, validation, test, *characters, labels=tuple(audit.labels))
     if passages:
         sizes = replace(sizes, passage_characters=sum(map(len, passages)) / len(passages))
     work = expected_work(resolved, sizes=sizes, weight_bytes=model.weight_bytes)
     return {
         "model": {"name": model.name, "weight_bytes": model.weight_bytes, "remark": model.remark},
+        "prompts": [prompts_row(asks) for asks in every_family_asks(resolved, sizes=sizes)],
+        "apis": api_rows(resolved, sizes=sizes),
         "seconds": {row.title: round(row.count * row.seconds) for row in work},
         "peak_bytes": peak_bytes(resolved, sizes=sizes, weight_bytes=model.weight_bytes),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
@@ -85,19 +96,19 @@ def _show(resolved: Resolved, audit: Audit, model: ModelSummary, found: dict[str
     if found["passages"]:
         out.print(f"corpus   {found['passages']:,} passages", markup=False)
     for line in audit.remarks:
-        _indented(line)
+        out.print(wrapped(line), markup=False)
+    out.print(prompts_line(found["prompts"]), markup=False)
+    for line in api_lines(found["apis"]):
+        out.print(line, markup=False)
     out.print("power    what each gate can prove, before anything is measured:", markup=False)
     for row in found["power"]:
-        _indented(row["sentence"])
-    out.print(f"time     at most about {minutes(sum(found['seconds'].values()))} on two CPU cores:", markup=False)
+        out.print(wrapped(row["sentence"]), markup=False)
+    unknown = " without the models behind an API" if any(row["seconds"] is None for row in found["apis"]) else ""
+    whole = minutes(sum(found["seconds"].values()))
+    out.print(f"time     at most about {whole} on two CPU cores{unknown}:", markup=False)
     for title, seconds in filter(lambda row: row[1], found["seconds"].items()):
         out.print(f"         {minutes(seconds):>8}  {title}", markup=False)
     peak, memory = found["peak_bytes"] / 1e9, found["memory_bytes"] / 1e9
     out.print(f"memory   about {peak:.1f} GB of {memory:.0f} GB", markup=False)
     if peak > 0.9 * memory:
         out.print("         may not fit: use a smaller search.micro_batch_size or model", style="bold", markup=False)
-
-
-def _indented(text: str) -> None:
-    """A sentence under its heading, however many lines it takes."""
-    out.print(Text(fill(one_line(text), out.width, initial_indent=INDENT, subsequent_indent=INDENT)))

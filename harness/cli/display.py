@@ -19,6 +19,7 @@ from harness.cli.consoles import err, minutes, say
 from harness.estimate import Work, kind_of, remaining_seconds
 from harness.plan import Plan
 from harness.plan.state import GatePower
+from harness.report.text import one_line
 from harness.steps import Step
 from harness.store import Artifact
 
@@ -96,7 +97,14 @@ class RunDisplay:
 
     def advanced(self, done: int, total: int) -> None:
         """Part of a step is done."""
-        self._bars.update(self._bar, completed=done, total=total, left=self._left_text())
+        self._bars.update(self._bar, completed=done, total=total, description=self._title(), left=self._left_text())
+
+    def waiting(self, why: str) -> None:
+        """A step goes on later."""
+        text = f"{self._title()}: {why}"
+        if not err.is_terminal:
+            say(f"… {text}")
+        self._bars.update(self._bar, description=one_line(text))
 
     def finished(self, artifact: Artifact) -> None:
         """A step is committed."""
@@ -108,6 +116,9 @@ class RunDisplay:
         elif artifact.stage == "score" and artifact.inputs["split"] != "test":  # The report shows what may be seen.
             name, value = next(iter(artifact.summary["mean"].items()))
             say(f"  {title.removeprefix('score ')}: {name} {value:.3f}")
+
+    def _title(self) -> str:
+        return self._step.title if self._step else ""
 
     def _left_text(self) -> str:
         left = self._left - (time.monotonic() - self._since)

@@ -17,10 +17,10 @@ from harness.cli.reporting import shown_report
 from harness.errors import UserError
 from harness.estimate import Work, expected_work, planned_sizes
 from harness.loading import load_experiment
-from harness.plan import Goal, Plan
+from harness.plan import Goal, Plan, plan
 from harness.plan.power import expected
 from harness.plan.setup import Setup
-from harness.prepare import STATE, checked_engines, prepared, uses_hub
+from harness.prepare import STATE, checked_engines, checked_keys, prepared, uses_hub
 from harness.runner import run_to_goal
 from harness.runner.local_worker import LocalWorker
 from harness.store import Store
@@ -87,6 +87,8 @@ def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool
         store.sweep()
         if retry_failed:
             store.forget_failed()
+        if not plan(setup, finished=store.find, goal=goal).done:  # What is finished asks nobody.
+            checked_keys(resolved)
         with (
             _display(setup, store) as display,
             LocalWorker(store, folder=folder, offline=not uses_hub(setup)) as worker,

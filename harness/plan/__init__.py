@@ -12,7 +12,7 @@ from harness.plan.arms import plain_prompt
 from harness.plan.certify import certified, planned_base_benchmarks
 from harness.plan.desk import Desk
 from harness.plan.power import measured, refusal
-from harness.plan.prompt_search import begun_searches, evened_searches
+from harness.plan.prompt_search import begun_searches, evened_searches, uncounted
 from harness.plan.prompting import family_champions, planned_baselines
 from harness.plan.search import planned_trials
 from harness.plan.setup import Setup
@@ -46,6 +46,8 @@ def plan(setup: Setup, *, finished: Callable[[str], Artifact | None], goal: Goal
     known = replace(known, power=measured(setup, known, finished=finished))
     if goal == "baselines":
         return known
+    if endless := uncounted(setup, known):
+        return replace(known, refusal=endless)
     refused = refusal(setup, known)
     if refused and not _begun(setup, finished, data=data, labels=labels):
         return replace(known, refusal=refused)

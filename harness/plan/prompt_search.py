@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from harness.errors import UserError
+from harness.family_places import family_place
 from harness.loading import Resolved
 from harness.loading.prompt_search import WRITTEN
 from harness.plan.arms import PromptArm, asked_arms, decodings, prompt_of
@@ -16,7 +18,7 @@ from harness.plan.effort import Finished, cost, of_prompts, of_tuning
 from harness.plan.prompting import scored_arm
 from harness.plan.setup import Setup
 from harness.plan.state import Plan, PromptSearch, ScoredArm
-from harness.prompt_space import Params, Space, identity, settled
+from harness.prompt_space import Params, Space, identity, settled, space_size
 from harness.records import PromptTrial
 from harness.specs import BaselineSpec, PromptSpaceSpec, VariantSpec
 
@@ -29,7 +31,7 @@ def prompt_space(family: BaselineSpec, *, resolved: Resolved, labels: list[str],
     are training examples."""
     assert family.search is not None
     spec = family.search.space
-    texts = {_template(text, resolved=resolved, labels=labels): text for text in reversed(spec.instruction)}
+    texts = {instruction_template(text, resolved=resolved, labels=labels): text for text in reversed(spec.instruction)}
     choices = {name: list(dict.fromkeys(getattr(spec, name))) for name in PromptSpaceSpec.model_fields}
     instruction = [text for text in choices["instruction"] if text in texts.values()]
     shots = list(dict.fromkeys(min(count, train) for count in spec.shots))
@@ -62,6 +64,22 @@ def evened_searches(setup: Setup, desk: Desk, known: Plan) -> Plan:
             enough = partial(_cost_as_much, before=before, target=target, finished=desk.finished)
             searches[family.family] = _continued(setup, desk, known, family=family, enough=enough)
     return _with_searches(setup, known, searches=searches)
+
+
+def uncounted(setup: Setup, known: Plan) -> UserError | None:
+    """Why no search can reach an equal budget: a server that does not say how many tokens its answers took."""
+    for family in searching(setup.resolved):
+        search = known.prompt_searches[family.family]
+        assert family.search is not None
+        mine = [scored for scored in known.baselines if scored.arm.family == family.family and scored.arm.prompt]
+        untried = space_size(search.space) > len(search.known)
+        if family.api is None or family.search.budget != "equal" or not (mine and untried):
+            continue
+        if not any(scored.answers.summary["tokens_in"] for scored in mine):
+            what = f"{family.api.url} does not report how many tokens an answer took, so budget: equal never ends"
+            where = family_place(family, "search", "budget", resolved=setup.resolved)
+            return UserError(what, where=where, fix="budget: trials")
+    return None
 
 
 def _cost_as_much(tried: list[ScoredArm], *, before: list[ScoredArm], target: int, finished: Finished) -> bool:
@@ -99,7 +117,9 @@ def _unbegun(setup: Setup, known: Plan, *, family: BaselineSpec) -> PromptSearch
     assert known.data is not None
     train = known.data.summary["sizes"]["train"]
     space = prompt_space(family, resolved=setup.resolved, labels=known.labels, train=train)
-    texts = {_template(text, resolved=setup.resolved, labels=known.labels): text for text in space["instruction"]}
+    texts = {
+        instruction_template(text, resolved=setup.resolved, labels=known.labels): text for text in space["instruction"]
+    }
     found: list[PromptTrial] = []
     for scored in known.baselines:
         params = _params_of(scored.arm, space=space, texts=texts, train=train)
@@ -137,7 +157,7 @@ def _variant(params: Params) -> VariantSpec:
     return VariantSpec(name="trial", **asked, **more)
 
 
-def _template(instruction: str, *, resolved: Resolved, labels: list[str]) -> str:
+def instruction_template(instruction: str, *, resolved: Resolved, labels: list[str]) -> str:
     """What an instruction becomes once everything but the item is filled in."""
     variant = _variant({"instruction": instruction})
     return prompt_of(variant, resolved=resolved, labels=labels).template

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from harness.adapters.generator import Tell, untold
 from harness.errors import TrainingFailed, UserError
 from harness.stages import Job, stage_function
 from harness.steps import Step
@@ -25,7 +26,7 @@ class InProcess:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def execute(self, step: Step, *, progress: Callable[[int, int], None]) -> Artifact:
+    def execute(self, step: Step, *, progress: Callable[[int, int], None], tell: Tell = untold) -> Artifact:
         """The artifact of `step`; a failed optional step leaves an artifact that says so."""
         needs = {role: self.store.get(key).path for role, key in step.needs.items()}
         start = time.monotonic()
@@ -37,6 +38,7 @@ class InProcess:
                 out=out,
                 progress=progress,
                 cache=self.store.root.parent,
+                tell=tell,
             )
             summary, error = _attempted(step, job)
             return self.store.commit(

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from harness.adapters.generator import Tell, untold
 from harness.errors import UserError, WorkerDied
 from harness.runner.execute import provenance, write_step
 from harness.steps import Step
@@ -42,15 +43,15 @@ class LocalWorker:
     ) -> None:
         self.stop()
 
-    def execute(self, step: Step, *, progress: Callable[[int, int], None]) -> Artifact:
+    def execute(self, step: Step, *, progress: Callable[[int, int], None], tell: Tell = untold) -> Artifact:
         """The artifact of `step`; a step that kills its worker is tried once more, in a fresh one."""
         path = self.folder / "steps" / f"{step.key}.json"
         write_step(step, path)
         try:
-            self._asked(path, progress=progress)
+            self._asked(path, progress=progress, tell=tell)
         except WorkerDied:
             try:
-                self._asked(path, progress=progress)
+                self._asked(path, progress=progress, tell=tell)
             except WorkerDied as death:
                 self._recorded(step, death)
         found = self.store.get(step.key)
@@ -75,7 +76,7 @@ class LocalWorker:
         with self.store.workspace(step.key) as out:
             self.store.commit(step, path=out, summary={}, seconds=0.0, provenance=provenance(), error=str(death))
 
-    def _asked(self, path: Path, *, progress: Callable[[int, int], None]) -> None:
+    def _asked(self, path: Path, *, progress: Callable[[int, int], None], tell: Tell) -> None:
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -88,6 +89,8 @@ class LocalWorker:
             message: dict[str, Any] = json.loads(line)
             if "progress" in message:
                 progress(*message["progress"])
+            elif "waiting" in message:
+                tell(message["waiting"])
             elif "user_error" in message:
                 what, where, fix = message["user_error"]
                 raise UserError(what, where=where, fix=fix)

@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from harness.adapters.generator import Tell, untold
+
 Progress = Callable[[int, int], None]
 """Called with (done, total) units of the step's own work."""
 
@@ -40,6 +42,7 @@ class Job:
     progress: Progress
     cache: Path | None = None
     """Folder of what is kept across steps and runs, such as answers; None keeps nothing."""
+    tell: Tell = untold
 
 
 def stage_function(stage: str) -> Callable[[Job], dict[str, Any]]:

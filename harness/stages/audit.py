@@ -31,6 +31,8 @@ class Audit(Record):
     """Test items that are copies of training or validation inputs; they are not judged."""
     groups: int
     """Independent sources among the test items that are judged."""
+    labels: list[str]
+    """Of a label task: those that it lists, or those of the training answers."""
     commonest: str
     """The commonest answer of the training split."""
     commonest_share: float
@@ -45,6 +47,7 @@ def audited(
     spec: DataSpec,
     *,
     path: str | None,
+    kind: str = "generation",
     labels: list[str] | None = None,
     slices: Sequence[str] = (),
     definitions: Collection[str] = (),
@@ -62,6 +65,7 @@ def audited(
         duplicates=len(exact_duplicates({str(name): examples for name, examples in splits.items()})),
         leaked=len(test) - len(judged),
         groups=len({example.group for example in judged}),
+        labels=labels or sorted({example.reference for example in train}) if kind == "label" else [],
         commonest=answer,
         commonest_share=round(count / len(train), 4),
         slices=slice_sizes(judged, columns=slices),

@@ -75,7 +75,8 @@ def answerer(job: Job) -> "Answerer":
         local["model_path"] = str(job.needs["merged"])
     if adapter is None and "adapter" in job.local:
         adapter = Path(job.local["adapter"])
-    return Answerer(job.inputs["engine"], job.inputs["model"], local, adapter, job.inputs.get("batch_size"))
+    engine, model, together = job.inputs["engine"], job.inputs["model"], job.inputs.get("batch_size")
+    return Answerer(engine, model, local, adapter, together, job.tell)
 
 
 def answer_identity(job: Job) -> dict[str, Any]:

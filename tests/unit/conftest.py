@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
-from workspace import make_workspace
+from odd_server import KEY
+from workspace import make_workspace, swap, write
+
+from harness.adapters import patience
 
 
 @pytest.fixture
@@ -12,3 +15,27 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_workspace(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def workspace(root: Path) -> Path:
+    """The same with a model folder that holds no more than `check` needs."""
+    write(root, "model/config.json", "{}")
+    write(root, "model/model.safetensors", b"0" * 1000)
+    (root / "tasks" / "forgetting" / "arithmetic.yaml").write_text("task: arithmetic\n")
+    swap(root, "experiments/first.yaml", "model: sample", "model: ./model")
+    return root
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What would have been waited for a server, in seconds; nothing is."""
+    waited: list[float] = []
+    monkeypatch.setattr(patience, "pause", lambda seconds, *, stop: waited.append(seconds))
+    return waited
+
+
+@pytest.fixture
+def planted_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key in the environment, which no message may show."""
+    monkeypatch.setenv("PLANTED_KEY", KEY)

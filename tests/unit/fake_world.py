@@ -80,6 +80,7 @@ class Quiet:
     def planned(self, current: Any) -> None: ...
     def started(self, step: Step) -> None: ...
     def advanced(self, done: int, total: int) -> None: ...
+    def waiting(self, why: str) -> None: ...
     def finished(self, artifact: Artifact) -> None: ...
 
 
@@ -103,7 +104,7 @@ class FakeWorld:
     def every(self) -> Iterable[Artifact]:
         return list(self.done.values())
 
-    def execute(self, step: Step, *, progress: Callable[[int, int], None]) -> Artifact:
+    def execute(self, step: Step, *, progress: Callable[[int, int], None], tell: Callable[[str], None]) -> Artifact:
         """As an executor."""
         self.do(step)
         return self.done[step.key]

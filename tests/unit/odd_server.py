@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from harness.adapters.generator import Answerer, Generator, generator
+import pytest
+
+from harness.adapters.generator import Answerer, Generated, Generator, Tell, generator, untold
+from harness.errors import UserError
 
 KEY = "sk-planted-0123456789abcdef"
 
@@ -58,10 +61,10 @@ class Odd:
         self.keys.append(key)
         return self.respond(question, sum(other["messages"][-1]["content"] == question for other in self.asked))
 
-    def generator(self, **limits: Any) -> Generator:
+    def generator(self, *, tell: Tell = untold, **limits: Any) -> Generator:
         """The engine that asks it; tried twice unless told otherwise."""
         usual = {"key_env": None, "requests_per_minute": None, "parallel": 1, "timeout_seconds": 10.0, "retries": 1}
-        return generator(Answerer("openai", {"url": self.url, "model": "odd"}, {**usual, **limits}))
+        return generator(Answerer("openai", {"url": self.url, "model": "odd"}, {**usual, **limits}, tell=tell))
 
 
 @contextmanager
@@ -78,6 +81,25 @@ def odd_server(respond: Callable[[str, int], Reply]) -> Iterator[Odd]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def talk(*questions: str) -> list[list[dict[str, str]]]:
+    return [[{"role": "user", "content": question}] for question in questions]
+
+
+def asked(generator: Generator, *questions: str, kept: dict[int, Generated] | None = None) -> list[Generated]:
+    keep = (kept if kept is not None else {}).update
+    return generator.answers(talk(*questions), max_new_tokens=5, known={}, keep=keep)
+
+
+def message(generator: Generator, *questions: str, kept: dict[int, Generated] | None = None) -> str:
+    with pytest.raises(UserError) as caught:
+        asked(generator, *questions, kept=kept)
+    text = str(caught.value)
+    assert "Fix: " in text
+    assert "\n" not in text
+    assert KEY[:8] not in text
+    return text
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,71 +3,13 @@
 import socket
 import threading
 from collections.abc import Iterator
-from email.utils import formatdate
-from typing import Any
 
 import pytest
-from odd_server import KEY, Reply, failed, odd_server, said
+from odd_server import KEY, Reply, asked, failed, message, odd_server, said, talk
 
-from harness.adapters import patience
-from harness.adapters.endpoint import well_formed
-from harness.adapters.generator import Generated, Generator
-from harness.adapters.patience import Pace
-from harness.errors import UserError
+from harness.adapters.generator import Generated
 
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What would have been waited, in seconds; nothing is."""
-    waited: list[float] = []
-    monkeypatch.setattr(patience, "pause", lambda seconds, *, stop: waited.append(seconds))
-    return waited
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PLANTED_KEY", KEY)
-
-
-def talk(*questions: str) -> list[list[dict[str, str]]]:
-    return [[{"role": "user", "content": question}] for question in questions]
-
-
-def asked(generator: Generator, *questions: str, kept: dict[int, Generated] | None = None) -> list[Generated]:
-    keep = (kept if kept is not None else {}).update
-    return generator.answers(talk(*questions), max_new_tokens=5, known={}, keep=keep)
-
-
-def message(generator: Generator, *questions: str, kept: dict[int, Generated] | None = None) -> str:
-    with pytest.raises(UserError) as caught:
-        asked(generator, *questions, kept=kept)
-    text = str(caught.value)
-    assert "Fix: " in text
-    assert "\n" not in text
-    assert KEY[:8] not in text
-    return text
-
-
-def test_answers_come_in_the_order_of_the_questions_and_ask_greedily() -> None:
-    with odd_server(lambda question, time: said(f" {question}! ")) as odd:
-        found = asked(odd.generator(parallel=4, key_env="PLANTED_KEY"), *"abcdefgh")
-    assert [answer.text for answer in found] == [f"{letter}!" for letter in "abcdefgh"]
-    assert {(answer.status, answer.tokens_in, answer.tokens_out) for answer in found} == {("ok", 7, 3)}
-    assert odd.asked[0] | {"messages": 0} == {
-        "model": "odd",
-        "messages": 0,
-        "max_tokens": 5,
-        "temperature": 0.0,
-        "seed": 0,
-    }
-    assert set(odd.keys) == {f"Bearer {KEY}"}
-
-
-def test_a_key_of_another_server_is_not_sent_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with odd_server(lambda question, time: said("a")) as odd:
-        asked(odd.generator(key_env=None), "x")
-    assert odd.keys == ["Bearer none"]
+pytestmark = pytest.mark.usefixtures("planted_key")
 
 
 @pytest.mark.parametrize(
@@ -172,57 +114,6 @@ def test_requests_under_way_when_another_fails_are_kept(pauses: list[float]) -> 
     assert len(odd.asked) <= 3
 
 
-def test_a_server_that_asks_to_wait_is_obeyed(pauses: list[float]) -> None:
-    date = formatdate(2_000_000_000, usegmt=True)
-    waits = {"a": "17", "b": "0", "c": date, "d": "soon", "e": "nan", "f": "-3"}
-    with odd_server(
-        lambda question, time: failed(429, "wait", retry_after=waits[question]) if time == 1 else said("a")
-    ) as odd:
-        asked(odd.generator(), "a")
-        assert 17.0 in pauses
-        pauses.clear()
-        for question in "bdef":
-            asked(odd.generator(), question)
-        assert all(1 <= seconds <= 2 for seconds in pauses)
-        assert "asks to wait" in message(odd.generator(), "c"), "a date far away"
-
-
-def test_an_item_that_is_too_long_is_truncated_and_the_others_go_on() -> None:
-    faults = {
-        "openai": failed(400, "This is long", code="context_length_exceeded"),
-        "vllm": failed(400, "This model's maximum context length is 64 tokens. However, you requested 99 tokens"),
-        "llama": failed(400, "the request exceeds the available context size"),
-        "other": Reply({"detail": "prompt is too long"}, 400),
-    }
-    with odd_server(lambda question, time: faults.get(question, said("fine"))) as odd:
-        found = asked(odd.generator(), *faults, "short")
-    assert found == [*[Generated("", "truncated", 0, 0)] * 4, Generated("fine", "ok", 7, 3)]
-
-
-@pytest.mark.parametrize(
-    ("reply", "answer"),
-    [
-        (said("a b", reason="length"), Generated("a b", "unfinished", 7, 3)),
-        (said(None), Generated("", "ok", 7, 3)),
-        (said("\ud800x\udc00"), Generated("\ufffdx\ufffd", "ok", 7, 3)),
-        (said("\x00\x1b]0;owned\x07\u202e"), Generated("\x00\x1b]0;owned\x07\u202e", "ok", 7, 3)),
-        (said("a", usage=None), Generated("a", "ok", 0, 0)),
-        (said("a", usage={"prompt_tokens": "9", "completion_tokens": -1}), Generated("a", "ok", 0, 0)),
-        (said(f"your key is {KEY}"), Generated("your key is ***", "ok", 7, 3)),
-    ],
-)
-def test_odd_answers_are_answers(reply: Reply, answer: Generated) -> None:
-    with odd_server(lambda question, time: reply) as odd:
-        assert asked(odd.generator(key_env="PLANTED_KEY"), "x") == [answer]
-
-
-def test_halves_of_a_pair_go_neither_in_nor_out() -> None:
-    with odd_server(lambda question, time: said("a")) as odd:
-        asked(odd.generator(), "x\ud83d")
-    assert odd.asked[0]["messages"][0]["content"] == "x\ufffd"
-    assert well_formed("\ud83d\ude00") == "😀"
-
-
 @pytest.mark.parametrize("reply", [Reply(b"{}", drip=0.05), Reply(b" " * (17 * 2**20))], ids=["drips", "endless"])
 def test_a_reply_without_an_end_is_given_up(reply: Reply, pauses: list[float]) -> None:
     with odd_server(lambda question, time: reply if time == 1 else said("fine")) as odd:
@@ -272,44 +163,3 @@ def test_a_server_that_hangs_up_is_one_message(deaf: str, pauses: list[float]) -
     with odd_server(lambda question, time: said("a")) as odd:
         odd.url = deaf
         assert "no answer after 2 tries" in message(odd.generator(), "x")
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        (None, "the environment variable MY_KEY, which should hold the key, is not set"),
-        (" \n", "is not set"),
-        (f"{KEY}\nx", "holds what cannot be a key"),
-        (f"{KEY}é", "holds what cannot be a key"),
-    ],
-)
-def test_a_key_that_cannot_be_one_is_told_before_any_request(
-    value: str | None, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if value is not None:
-        monkeypatch.setenv("MY_KEY", value)
-    with odd_server(lambda question, time: said("a")) as odd:
-        with pytest.raises(UserError) as caught:
-            odd.generator(key_env="MY_KEY")
-        assert odd.asked == []
-    assert words in str(caught.value)
-    assert KEY not in str(caught.value)
-
-
-def test_the_likeliest_label_is_not_asked_of_an_api() -> None:
-    with odd_server(lambda question, time: said("a")) as odd, pytest.raises(UserError, match="how likely a label is"):
-        odd.generator().choices(talk("x"), labels=["a", "b"], known={}, keep=lambda answers: None)
-    assert odd.asked == []
-
-
-def test_the_pace_is_even_and_holds_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(patience, "pause", lambda seconds, *, stop: now.__setitem__(0, now[0] + seconds))
-    pace = Pace(30, stop=threading.Event(), clock=lambda: now[0])
-    starts: list[Any] = []
-    for _ in range(3):
-        pace.wait()
-        starts.append(now[0])
-    pace.hold(50)
-    pace.wait()
-    assert [*starts, now[0]] == [100, 102, 104, 154]

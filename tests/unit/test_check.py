@@ -7,25 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 from fake_world import fake_setup
-from workspace import make_workspace, swap, write
+from workspace import swap
 
 from harness.adapters.forgetting import is_known_task
 from harness.cli.main import status
 from harness.loading import load_experiment
 from harness.plan import Plan
 from harness.report.caveats import _definition_warnings
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A tiny workspace with a model folder that holds no more than it must."""
-    make_workspace(tmp_path)
-    write(tmp_path, "model/config.json", "{}")
-    write(tmp_path, "model/model.safetensors", b"0" * 1000)
-    (tmp_path / "tasks" / "forgetting" / "arithmetic.yaml").write_text("task: arithmetic\n")
-    swap(tmp_path, "experiments/first.yaml", "model: sample", "model: ./model")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def test_a_good_spec_is_summed_up(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

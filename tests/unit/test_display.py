@@ -43,3 +43,10 @@ def test_test_scores_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_title_is_shown_as_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(capsys, stage="train", title=":smile: [b]x[/b] \x1b[31m", summary={"train_loss": 1.0})
     assert "✓ :smile: [b]x[/b] ⟨U+001B⟩[31m" in text
+
+
+def test_a_wait_is_told_with_the_step_that_waits(capsys: pytest.CaptureFixture[str]) -> None:
+    display = RunDisplay(lambda key: None, work=lambda plan: [], power=lambda plan: [])
+    display.started(Step("predict", {"split": "validation"}, title="try rented/plain"))
+    display.waiting("no answer (busy); try 2 of 7 in 2 s")
+    assert "… try rented/plain: no answer (busy); try 2 of 7 in 2 s" in capsys.readouterr().err

@@ -30,6 +30,7 @@ class Silent:
     def planned(self, current: Plan) -> None: ...
     def started(self, step: Step) -> None: ...
     def advanced(self, done: int, total: int) -> None: ...
+    def waiting(self, why: str) -> None: ...
     def finished(self, artifact: Artifact) -> None: ...
 
 
@@ -39,12 +40,12 @@ class Watching(FakeWorld):
     def watch(self, setup: Setup, *, kill_at: str = "") -> None:
         self.setup, self.kill_at, self.seen = setup, kill_at, dict[str, int]()
 
-    def execute(self, step: Step, *, progress: Callable[[int, int], None]) -> Artifact:
+    def execute(self, step: Step, *, progress: Callable[[int, int], None], tell: Callable[[str], None]) -> Artifact:
         if step.stage == "judge" or (step.stage, step.inputs.get("split")) == ("score", "test"):
             self.seen[step.key] = len(self.setup.ledger.lines())
         if step.stage == self.kill_at and step.inputs.get("split") in (None, "test"):
             raise KeyboardInterrupt
-        return super().execute(step, progress=progress)
+        return super().execute(step, progress=progress, tell=tell)
 
 
 def scored(step: Step, world: FakeWorld) -> float:

@@ -11,9 +11,10 @@ from fake_world import FakeWorld, Quiet, fake_setup
 from workspace import assert_one_line, failure, make_workspace, swap, write
 
 from harness.adapters.tables import corpus_files
+from harness.asks import Sizes
 from harness.cli.main import status
 from harness.errors import UserError
-from harness.estimate import Sizes, expected_work
+from harness.estimate import expected_work
 from harness.loading import Resolved, load_experiment
 from harness.plan import family_champions
 from harness.plan.setup import Setup

@@ -56,7 +56,6 @@ def reached(tmp_path: Path, *, goal: Goal = "verdict") -> tuple[Setup, World, Pl
     ("variant", "more", "same"),
     [
         (f'{{name: again, pattern: "{PLAIN}"}}', "", True),
-        (f'{{name: again, pattern: "{PLAIN}", seed: 4, order: 2, layout: text}}', "", True),
         (f'{{name: again, pattern: "{PLAIN} "}}', "", False),
         (f'{{name: again, pattern: "{PLAIN}", shots: 1}}', "", False),
         (f'{{name: again, pattern: "{PLAIN}", system: Be brief.}}', "", False),

@@ -10,8 +10,9 @@ from test_plan import by_rank
 from workspace import assert_one_line, failure, make_workspace, swap, write
 
 from harness.adapters import study
+from harness.asks import Sizes
 from harness.cli.running import mirror_studies
-from harness.estimate import Sizes, Work, expected_work
+from harness.estimate import Work, expected_work
 from harness.loading import load_experiment
 from harness.plan import Goal, Plan
 from harness.plan.effort import cost, of_prompts, of_tuning

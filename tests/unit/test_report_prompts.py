@@ -102,13 +102,15 @@ def test_worked_examples_are_shown_as_they_are_asked(tmp_path: Path) -> None:
     assert near.asked[-2].content == "R3", "the training example that shares a number with the first validation item"
 
 
-@pytest.mark.parametrize("variant", ["shots: 3, seed: 5", "shots: 3, order: 2", "shots: 2, choose: bm25", "shots: 0"])
-def test_what_is_shown_is_what_the_model_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str) -> None:
+@pytest.mark.parametrize("shots", ["3, seed: 5", "3, order: 2", "2, choose: bm25", None])
+def test_what_is_shown_is_what_the_model_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shots: str | None
+) -> None:
     heard = fake_reader.installed(monkeypatch)
     spec = make_workspace(tmp_path)
     swap(tmp_path, "tasks/qa/task.yaml", '[exact_match, rougeL, "metrics.py:same_length"]', "[exact_match]")
     swap(tmp_path, "experiments/first.yaml", "  rouge: {floor: 0.1}\n", "")
-    listed = f"variants: [{{name: one, layout: text, {variant}}}]\n"
+    listed = f"variants: [{{name: one{f', layout: text, shots: {shots}' if shots else ''}}}]\n"
     write(tmp_path, "baselines/few_shot.yaml", f"family: few_shot\ndescription: One.\n{listed}")
     resolved = load_experiment(spec, overrides=["baselines=[few_shot]"])
     setup, store = replace(fake_setup(resolved), source=data_source(resolved)), Store(tmp_path / "store")
