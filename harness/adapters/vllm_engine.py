@@ -76,7 +76,10 @@ class VllmGenerator:
         known: Mapping[int, Generated],
         keep: Keep,
     ) -> list[Generated]:
-        """The label whose tokens and end are likeliest after the prompt, the first of equals."""
+        """The label whose tokens and end are likeliest after the prompt, the first of equals.
+
+        Its tokens in are those read: the prompt once, as vLLM keeps beginnings, and every label behind it.
+        """
         from vllm import SamplingParams
 
         # vLLM must generate to answer at all: one token, which nobody reads.
@@ -91,7 +94,8 @@ class VllmGenerator:
             for row, place in enumerate(places):
                 mine = sums[row * len(ends) : (row + 1) * len(ends)]
                 values = [sum(steps[-len(end) :]) for end, steps in zip(ends, mine, strict=True)]
-                new[place] = Generated(labels[values.index(max(values))], "ok", len(prompts[place]), 0)
+                read = len(prompts[place]) + sum(map(len, ends))
+                new[place] = Generated(labels[values.index(max(values))], "ok", read, 0)
             found.update(new)
             keep(new)
         return [found[place] for place in range(len(prompts))]

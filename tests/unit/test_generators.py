@@ -183,6 +183,9 @@ def test_vllm_chooses_the_likeliest_whole_label(tiny: Path, monkeypatch: pytest.
     for place in (0, 1, 3):
         best = max(labels, key=lambda label: whole(engine.model, tokenizer, TALKS[place], label))
         assert found[place].text == best
+        asked = tokenizer.apply_chat_template(TALKS[place], tokenize=True, add_generation_prompt=True)["input_ids"]
+        behind = sum(len(tokenizer(label)["input_ids"]) + 1 for label in labels)
+        assert found[place].tokens_in == len(asked) + behind
         assert kept[place] == found[place]
     assert (found[2], found[4].status, sorted(kept)) == (known[2], "truncated", [0, 1, 3])
     language_model.let_go()
