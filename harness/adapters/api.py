@@ -15,7 +15,7 @@ from harness.prompts import Message
 FIRST_TRIES = 3
 """At an address that never answered and takes no connection, which is likely wrong."""
 ANSWERED: set[str] = set()
-"""Addresses that have answered this process: whoever asked them for hours waits for them with patience."""
+"""Addresses that have answered, if only that they are busy: whoever was heard once is waited for with patience."""
 NO_KEY = "none"
 """Sent where a server wants no key: the client must send something, and must not take it from elsewhere."""
 
@@ -47,6 +47,8 @@ class ApiGenerator:
     ) -> list[Generated]:
         """One answer a conversation, in their order; when one fails for good, those under way are still kept."""
         found, stop = dict(known), Event()
+        if known:
+            ANSWERED.add(self.endpoint.url)
         pace, herald = Pace(self.per_minute, stop=stop), Herald(self.tell)
         failure: BaseException | None = None
         with ThreadPoolExecutor(self.parallel, "api") as pool:
@@ -83,7 +85,12 @@ class ApiGenerator:
 
     def _asked(self, turns: list[Message], *, limit: int, pace: Pace, stop: Event, herald: Herald) -> Generated:
         def once() -> Generated:
-            answer = self.endpoint.answer(turns, limit=limit)
+            try:
+                answer = self.endpoint.answer(turns, limit=limit)
+            except Hiccup as fault:
+                if not fault.unreachable:
+                    ANSWERED.add(self.endpoint.url)
+                raise
             ANSWERED.add(self.endpoint.url)
             return answer
 

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from harness.adapters.fitting import fitting_rows, memory_ran_out
+from harness.adapters.fitting import fitting_rows, memory_ran_out, reads_padding
 
-UNMASKED = ("rwkv",)
-"""Model types that read padding as if it were text."""
 SMALL = 512
 """A batch of fewer tokens than this leaves the machine idle."""
 Result = TypeVar("Result")
@@ -41,7 +39,7 @@ def _batches(tokens: Mapping[int, int], *, base: Any, most: int | None, alike: f
     left = sorted(tokens, key=lambda place: (-tokens[place], place))
     while left:
         longest = tokens[left[0]]
-        size = 1 if base.config.model_type in UNMASKED else most or fitting_rows(base, tokens=longest)
+        size = 1 if reads_padding(base) else most or fitting_rows(base, tokens=longest)
         least = min(size, max(1, SMALL // longest))
         batch = [p for i, p in enumerate(left[:size]) if i < least or tokens[p] >= alike * longest]
         yield batch

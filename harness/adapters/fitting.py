@@ -7,6 +7,8 @@ from typing import Any
 
 MOST = 128
 """More rows than this are not faster."""
+UNMASKED = ("rwkv",)
+"""Model types that read padding as if it were text."""
 SHARE = 0.3
 """Of the memory that the weights leave."""
 HELD = 12
@@ -22,6 +24,11 @@ def fitting_rows(base: Any, *, tokens: int) -> int:
     row = tokens * _token_bytes(config, size=size) + SCORE_BYTES * config.vocab_size
     row += tokens**2 * _pair_bytes(config, size=size, by_kernel=base.device.type == "cpu")
     return int(max(1, min(MOST, free // row)))
+
+
+def reads_padding(base: Any) -> bool:
+    """Whether prompts of this model must not be padded, so that each is read alone."""
+    return base.config.model_type in UNMASKED
 
 
 def _pair_bytes(config: Any, *, size: int, by_kernel: bool) -> int:

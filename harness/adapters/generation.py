@@ -56,10 +56,10 @@ class TransformersGenerator:
     ) -> list[Generated]:
         """The label that is likeliest as the whole answer to each conversation, in their order."""
         from harness.adapters.choosing import Chooser, label_ids
-        from harness.adapters.likelihood import ALIKE
+        from harness.adapters.likelihood import ALIKE, branches
 
         prompts, ids = token_ids(self.model.tokenizer, conversations), label_ids(self.model.tokenizer, labels)
-        room, read = max(map(len, ids)), sum(map(len, ids))
+        room, read = max(map(len, ids)), len(branches(ids).tokens)
         chooser = Chooser(self.model, self._fitting(prompts, room=room), labels=labels, ids=ids)
         return self._filled(prompts, room=room, read=read, alike=ALIKE, known=known, keep=keep, work=chooser.chosen)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from harness.adapters.fitting import SCORE_BYTES
+from harness.adapters.fitting import SCORE_BYTES, reads_padding
 from harness.adapters.language_model import LanguageModel
 
 ALIKE = 0.9
@@ -91,7 +91,8 @@ def scored_rows(model: LanguageModel, rows: Sequence[Packed], beginning: Any) ->
 def _in_parts(model: LanguageModel, rows: list[Packed], beginning: Any) -> list[list[Scored]]:
     """Batches whose scores over the vocabulary fit `LOGITS_BYTES`."""
     width = 1 + max(row.tail for row in rows)
-    most = max(1, LOGITS_BYTES // (width * model.base.config.get_text_config().vocab_size * SCORE_BYTES))
+    scores = width * model.base.config.get_text_config().vocab_size * SCORE_BYTES
+    most = 1 if reads_padding(model.base) else max(1, LOGITS_BYTES // scores)
     parts = [rows[start : start + most] for start in range(0, len(rows), most)]
     return [scores for part in parts for scores in _batch(model, part, beginning)]
 

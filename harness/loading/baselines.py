@@ -13,7 +13,7 @@ from harness.loading.places import Places, Problem
 from harness.loading.positions import read_document
 from harness.loading.previous import previous_problems
 from harness.loading.prompt_search import search_problems
-from harness.loading.tasks import IN_PATTERNS, placeholder_problems
+from harness.loading.tasks import IN_PATTERNS, IN_SYSTEM, placeholder_problems
 from harness.loading.validate import validated
 from harness.loading.variants import embedding_problems, rule_problems
 from harness.loading.words import did_you_mean, shown
@@ -113,6 +113,8 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
         if variant.name.endswith(LIKELIEST):
             what = f"variants.{i}.name ends in {LIKELIEST}, which marks the arms that take the likeliest label"
             yield places.problem(("variants", i, "name"), what, fix=f"name: {variant.name.removesuffix(LIKELIEST)}")
+        where = ("variants", i, "system")
+        yield from placeholder_problems(variant.system or "", where, places=places, known=IN_SYSTEM)
         if variant.pattern is not None:
             where = ("variants", i, "pattern")
             if "{input}" not in variant.pattern:

@@ -8,6 +8,8 @@ from harness.loading.asked import Asked
 
 _DOLLARS = re.compile(r"(US)?\$|\bUSD\b|\$$", re.IGNORECASE)
 """Around a price, `$0.15` or `0.15 USD`."""
+_COMMA = re.compile(r"\s*(\d+),(\d+)\s*")
+"""A decimal comma."""
 
 
 def fitted(value: Any, asked: Asked) -> Any:
@@ -53,7 +55,7 @@ def number_in(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     try:
-        number = float(_DOLLARS.sub("", value) if isinstance(value, str) else value)
+        number = float(_COMMA.sub(r"\1.\2", _DOLLARS.sub("", value)) if isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

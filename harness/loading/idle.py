@@ -30,8 +30,9 @@ def idle_problems(family: BaselineSpec, *, task: TaskSpec | None, places: Places
 
 
 def _shot_problems(variant: VariantSpec, path: KeyPath, places: Places) -> Iterator[Problem]:
-    """A default that nobody wrote is no mistake."""
-    idle = [name for name in _OF_SHOTS if name in variant.model_fields_set]
+    """A default is no mistake, whoever wrote it."""
+    defaults = VariantSpec(name=variant.name)
+    idle = [name for name in _OF_SHOTS if getattr(variant, name) != getattr(defaults, name)]
     if idle and variant.shots == 0:
         named = " and ".join(idle)
         what = (
@@ -69,4 +70,6 @@ def _decoding_problems(family: BaselineSpec, task: TaskSpec | None, places: Plac
     only_likeliest = set(family.decoding) == {"likelihood"} and family.api is None
     if only_likeliest and task is not None and task.kind == "generation":
         what = f"decoding is [likelihood], which takes the likeliest of a task's labels; task {task.name} has none"
-        yield places.problem(("decoding",), what, fix="decoding: [generate, likelihood], or leave decoding out")
+        yield places.problem(
+            ("decoding",), what, fix="leave the family out of this experiment, or decoding: [generate, likelihood]"
+        )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from harness.loading.places import Places, Problem
-from harness.loading.tasks import placeholder_problems
+from harness.loading.tasks import IN_SYSTEM, placeholder_problems
 from harness.loading.words import KeyPath, dotted, nearest, shown
 from harness.specs import BaselineSpec
 
@@ -23,6 +23,9 @@ def search_problems(family: BaselineSpec, *, places: Places) -> Iterator[Problem
     for i, text in enumerate(family.search.space.instruction):
         if text not in WRITTEN:
             yield from _pattern_problems(text, ("search", "space", "instruction", i), places=places)
+    for i, system in enumerate(family.search.space.system):
+        where = ("search", "space", "system", i)
+        yield from placeholder_problems(system or "", where, places=places, known=IN_SYSTEM)
 
 
 def _pattern_problems(text: str, path: KeyPath, *, places: Places) -> Iterator[Problem]:

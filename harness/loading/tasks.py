@@ -17,6 +17,8 @@ from harness.specs import TaskSpec
 
 PLACEHOLDERS = ("input", "instruction", "labels", "definitions")
 IN_PATTERNS = (*PLACEHOLDERS, "passages")
+IN_SYSTEM = ("instruction", "labels", "definitions")
+"""What a system message may hold: the item and its passages belong into the message."""
 """Only a variant has passages, so only its own pattern may say where they stand."""
 CODE_FILE = "metrics.py"
 _CUSTOM = re.compile(rf"{re.escape(CODE_FILE)}:([A-Za-z_]\w*)")

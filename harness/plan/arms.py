@@ -149,8 +149,9 @@ def prompt_of(variant: VariantSpec, *, resolved: Resolved, labels: list[str]) ->
         template = filled(_fitting(variant.pattern, words=words), known)
     if variant.passages and "passages" not in placeholders(template):
         template = PASSAGES_ABOVE + template
-    kept = ("system", "shots", "choose", "seed", "order", "layout", "passages")
-    return PromptConfig(template=template, **{name: getattr(variant, name) for name in kept})
+    system = None if variant.system is None else filled(variant.system, known)
+    kept = ("shots", "choose", "seed", "order", "layout", "passages")
+    return PromptConfig(template=template, system=system, **{name: getattr(variant, name) for name in kept})
 
 
 def label_words(task: TaskSpec, *, labels: list[str]) -> dict[str, str]:

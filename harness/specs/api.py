@@ -9,6 +9,9 @@ from pydantic import AfterValidator, Field
 from harness.specs.base import Positive, Spec, misfit
 
 EXAMPLE = "https://api.openai.com/v1"
+HERE = "http://localhost:8000/v1"
+"""Offered where an address cannot be guessed: whoever pastes it sends nothing to anybody."""
+CALL = "/chat/completions"
 
 
 def _bare(url: str) -> str:
@@ -19,13 +22,16 @@ def _bare(url: str) -> str:
     except ValueError:
         sound = False
     if not sound or re.search(r"[^\x21-\x7e]", url):
-        local = re.fullmatch(r"(localhost|127\.0\.0\.1)(:\d+)?(/[\w./-]*)?", url)
-        raise misfit(
-            "is no address; needs http:// or https://, a host, and no blanks", fix=f"http://{url}" if local else EXAMPLE
-        )
+        # What has neither port nor path may be a key.
+        bare = re.fullmatch(r"[\w.-]+(:\d{1,5}(/[\w./-]*)?|/[\w./-]*)|localhost", url)
+        what = "is no address; needs http:// or https://, a host, and no blanks"
+        raise misfit(what, fix=f"http{'' if ':' in url or url == 'localhost' else 's'}://{url}" if bare else HERE)
     if "@" in parts.netloc or "?" in url or "#" in url:
         plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         raise misfit("holds more than an address; reports show it, so the key goes into key_env", fix=plain)
+    if parts.path.rstrip("/").endswith(CALL):
+        base = url.rstrip("/").removesuffix(CALL)
+        raise misfit("is the address of one kind of request; needs the one that all begin with", fix=base)
     return url
 
 
@@ -46,9 +52,9 @@ class ApiSpec(Spec):
     """The model's name, as the server knows it."""
     key_env: Annotated[str, AfterValidator(_variable)] | None = "OPENAI_API_KEY"
     """Environment variable that holds the key; null where the server wants none. The key itself is written nowhere."""
-    usd_per_million_in: float = Field(default=0.0, ge=0)
+    usd_per_million_in: float = Field(default=0.0, ge=0, examples=[0.15])
     """Price of a million prompt tokens, in dollars."""
-    usd_per_million_out: float = Field(default=0.0, ge=0)
+    usd_per_million_out: float = Field(default=0.0, ge=0, examples=[0.6])
     """Price of a million generated tokens, in dollars."""
     requests_per_minute: Positive | None = None
     """Ask no faster than this, evenly spaced; null: as fast as the server answers."""

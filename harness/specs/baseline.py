@@ -45,7 +45,8 @@ class VariantSpec(Spec):
     """Instruction pattern that replaces the task's; `{instruction}`, `{labels}`, `{definitions}`, `{input}` and
     `{passages}` are filled in, and lines about labels are left out for a task that has none."""
     system: str | None = None
-    """System message; null leaves the chat template's own."""
+    """System message, in which `{instruction}`, `{labels}` and `{definitions}` are filled in; null leaves the chat
+    template's own."""
 
 
 class BaselineSpec(Spec):

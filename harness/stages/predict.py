@@ -15,6 +15,9 @@ from harness.steps import VERSIONS, library_versions
 if TYPE_CHECKING:
     from harness.adapters.generator import Answerer
 
+ASKED = 2
+"""Raise it when what is sent to an API changes: every answer is then asked, and paid for, again."""
+
 
 def write_predictions(job: Job) -> dict[str, Any]:
     """predictions.jsonl, one line an item, in the split's order; summary: counts and tokens."""
@@ -84,9 +87,10 @@ def answer_identity(job: Job) -> dict[str, Any]:
     names = ("engine", "engine_version", "model", "adapter", "batch_size", "labels", "max_new_tokens")
     found = {name: job.inputs[name] for name in names if name in job.inputs}
     worn = {role: weights_of(job.needs[role]) for role in ("adapter", "merged") if role in job.needs}
-    # What is installed here does not change what a model elsewhere answers, which is paid for.
-    libraries = {} if job.inputs["engine"] == "openai" else library_versions("predict")
-    return {**found, "worn": worn, "version": VERSIONS["predict"], "libraries": libraries}
+    # How models are read here does not change what one elsewhere answers, which is paid for.
+    if job.inputs["engine"] == "openai":
+        return {**found, "worn": worn, "version": ASKED, "libraries": {}}
+    return {**found, "worn": worn, "version": VERSIONS["predict"], "libraries": library_versions("predict")}
 
 
 def weights_of(folder: Path) -> dict[str, str]:

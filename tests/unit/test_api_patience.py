@@ -11,6 +11,8 @@ import pytest
 from odd_server import Odd, asked, failed, message, odd_server, said
 
 from harness.adapters import api, patience
+from harness.adapters.endpoint import Endpoint
+from harness.adapters.generator import Generated
 from harness.adapters.patience import Herald, Hiccup, Pace
 from harness.errors import UserError
 from harness.jsonl import write_lines
@@ -50,6 +52,28 @@ def test_a_server_that_has_answered_before_is_waited_for(nobody: str, pauses: li
 def test_a_server_that_only_refuses_is_there(nobody: str, pauses: list[float]) -> None:
     with odd_server(lambda question, time: failed(503, "starting")) as odd:
         assert "no answer after 7 tries" in message(odd.generator(retries=6), "x")
+
+
+def test_a_server_that_was_busy_and_then_restarts_is_waited_for(
+    nobody: str, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [Hiccup("503: starting"), *(Hiccup("refused", unreachable=True) for _ in range(3))]
+
+    def answer(self: Endpoint, turns: object, *, limit: int) -> Generated:
+        if faults:
+            raise faults.pop(0)
+        return Generated("a", "ok", 1, 1)
+
+    monkeypatch.setattr(Endpoint, "answer", answer)
+    generator = Odd(nobody, lambda question, time: said("a")).generator(retries=6)
+    assert [one.text for one in asked(generator, "x")] == ["a"]
+
+
+def test_kept_answers_show_that_an_address_is_right(nobody: str, pauses: list[float]) -> None:
+    generator = Odd(nobody, lambda question, time: said("a")).generator(retries=6)
+    talks = [[{"role": "user", "content": text}] for text in "xy"]
+    with pytest.raises(UserError, match="after 7 tries"):
+        generator.answers(talks, max_new_tokens=3, known={0: Generated("a", "ok", 1, 1)}, keep=lambda new: None)
 
 
 def test_every_wait_is_told_with_its_reason(nobody: str, pauses: list[float]) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harness.adapters import batching, fitting
-from harness.adapters.likelihood import branches
+from harness.adapters.likelihood import Packed, branches, scored_rows
 
 GIB = 2**30
 
@@ -61,6 +61,22 @@ def test_what_continuations_begin_with_is_read_once() -> None:
     assert tree.depths == [0, 1, 2]
     assert tree.lines == [[0, 1, 2], [0, 1, 2, 3], [0, 1], [0]]
     assert tree.sees.tolist() == [[True, False, False], [True, True, False], [True, True, True]]
+
+
+def test_a_model_that_reads_padding_scores_each_label_as_if_alone() -> None:
+    from transformers import RwkvConfig, RwkvForCausalLM, set_seed
+
+    set_seed(0)
+    shape = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 2, "context_length": 256}
+    rwkv: Any = RwkvForCausalLM(RwkvConfig(**shape)).eval()
+    model: Any = SimpleNamespace(base=rwkv, active=rwkv)
+    context, labels = [5, 6, 7, 8], [[1, 2], [3, 4, 9, 10, 11, 12, 13, 14]]
+    (together,) = scored_rows(model, [Packed(context, branches(labels))], None)
+    for label, score in zip(labels, together, strict=True):
+        with torch.inference_mode():
+            lines = rwkv(torch.tensor([[*context, *label]])).logits[0].log_softmax(dim=-1)
+        wanted = sum(float(lines[len(context) - 1 + place, token]) for place, token in enumerate(label))
+        assert score.logprob == pytest.approx(wanted, rel=1e-5)
 
 
 def test_a_branch_does_not_see_another() -> None:

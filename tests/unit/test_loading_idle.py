@@ -22,7 +22,7 @@ def family(root: Path, *variants: str, more: str = "") -> None:
     ("variant", "key", "words"),
     [
         ("{name: a, choose: bm25}", "choose", ["variants.0.choose", "Fix: add shots: 3, or leave choose out"]),
-        ("{name: a, shots: 0, seed: 0}", "seed", ["variants.0.seed", "leave seed out"]),
+        ("{name: a, shots: 0, seed: 4}", "seed", ["variants.0.seed", "leave seed out"]),
         ("{name: a, layout: text}", "layout", ["variants.0.layout", "leave layout out"]),
         ("{name: a, seed: 1, order: 2}", "seed", ["variants.0.seed", "seed and order would do nothing"]),
         ("{name: a, shots: 2, choose: bm25, seed: 3}", "seed", ["variants.0.seed", "choose: bm25", "leave seed out"]),
@@ -45,7 +45,7 @@ def test_a_setting_without_effect_is_one_message(root: Path, variant: str, key: 
     ("more", "place", "words"),
     [
         ("embedding_model: owner/name\n", "3:18", ["nothing in this file chooses by embedding", "choose: embedding"]),
-        ("decoding: [likelihood]\n", "3:1", ["task qa has none", "Fix: decoding: [generate, likelihood]"]),
+        ("decoding: [likelihood]\n", "3:1", ["task qa has none", "decoding: [generate, likelihood]"]),
         ("decoding: [generate, generate]\n", "3:22", ["decoding names generate twice", "Fix: decoding: [generate]"]),
     ],
 )
@@ -74,6 +74,7 @@ def test_rules_alone_ask_nobody(root: Path, more: str, name: str) -> None:
         "{name: a, shots: 1, choose: bm25, seed: 0, order: 0}",
         '{name: a, pattern: "{input}"}',
         "{name: a, prompt: engineered}",
+        "{name: a, shots: 0, choose: random, seed: 0, order: 0, layout: turns}",
     ],
 )
 def test_settings_that_do_something_or_were_not_written_are_fine(root: Path, variant: str) -> None:

@@ -23,6 +23,8 @@ API = "api: {{url: http://h/v1, model: m, {}}}"
         ("variants: [{name: a, shots: 2, choose: semantic}]", "3:40", ["Fix: choose: embedding"]),
         ("variants: [{name: a, shots: 2, choose: anyhow}]", "3:40", ["random, bm25, embedding", "Fix: choose: random"]),
         ("variants: [{name: a, shots: -1}]", "3:29", ["shots is -1", "Fix: shots: 0"]),
+        ("variants: [{name: a, system: 'Item: {input}'}]", "3:30", ["variants.0.system has an unknown placeholder"]),
+        ("search: {space: {system: ['{input}']}}", "3:27", ["search.space.system.0 has an unknown placeholder"]),
         ("search: {space: {shots: [0, -1]}}", "3:29", ["shots.1 is -1", "Fix: 0"]),
     ],
 )
@@ -37,6 +39,8 @@ def test_the_fix_is_what_was_meant(root: Path, text: str, place: str, words: lis
     ("setting", "column", "words"),
     [
         ("usd_per_million_in: $0.15", 55, ["is '$0.15'", "Fix: usd_per_million_in: 0.15"]),
+        ("usd_per_million_in: '0,15'", 55, ["Fix: usd_per_million_in: 0.15"]),
+        ("usd_per_million_in: -2", 55, ["at least 0", "Fix: usd_per_million_in: 2"]),
         ("usd_per_million_out: 0.6 USD", 56, ["Fix: usd_per_million_out: 0.6"]),
         ("price: 3", 35, ["did you mean usd_per_million_in?"]),
         (f"api_key: {PLANTED}", 35, ["api.api_key is not a known key", "write key_env: OPENAI_API_KEY"]),
