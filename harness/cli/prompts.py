@@ -23,7 +23,7 @@ MOST = 12
 GAP = 2
 """Spaces between two columns."""
 FEWEST = 12
-"""Characters that the words of a configuration get on any screen."""
+"""Characters of a configuration's words that say something; with less room they are left out."""
 FAMILY_HEADS = ("tried", "tokens in", "out", "seconds")
 """Beside a family's champion and its score."""
 
@@ -103,11 +103,13 @@ def _configurations(shown: Sequence[ScoredArm], *, champions: dict[str, ScoredAr
     table.add_column("arm", overflow="fold", no_wrap=room >= FEWEST)
     for metric in metrics:
         table.add_column(Text(metric), justify="right", no_wrap=True)
-    table.add_column("asks with", overflow="fold")
+    if whole or room >= FEWEST:
+        table.add_column("asks with", overflow="fold")
     for name, one in zip(names, shown, strict=True):
         means = one.scores.summary["mean"]
         words = one_line(one.arm.description) if whole else shortened(one.arm.description, limit=max(room, FEWEST))
-        table.add_row(*map(Text, (name, *(f"{means[metric]:.3f}" for metric in metrics), words)))
+        cells = (name, *(f"{means[metric]:.3f}" for metric in metrics), words)
+        table.add_row(*map(Text, cells[: len(table.columns)]))
     return table
 
 
