@@ -82,7 +82,9 @@ def test_a_served_model_answers_as_the_loaded_one_and_each_answer_once(tmp_path:
     forget_predictions(here)
     second = baselines(here)
     assert second.returncode == 0, second.stderr
-    assert (timeless(second), predictions(here)) == (timeless(first), answers), "the server is gone; the answers are not"
+    assert (timeless(second), predictions(here)) == (timeless(first), answers), (
+        "the server is gone; the answers are not"
+    )
 
     (here / ".harness" / "answers.sqlite").unlink()
     forget_predictions(here)
