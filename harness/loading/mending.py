@@ -38,8 +38,6 @@ def mended_value(item: ErrorDetails, asked: Asked, *, typed: str | None, accepte
 def _meant(item: ErrorDetails, asked: Asked, *, typed: str | None) -> Iterator[Any]:
     """What the wrong value was probably meant to be, the likeliest first."""
     value, kind = item["input"], item["type"]
-    if kind == "greater_than_equal" and item["ctx"]["ge"] == 0 and asked.kind is float:
-        yield abs(value)
     if kind == "string_type":
         yield from (_as_text(value, typed), asked.example, "TEXT", _as_name(typed or "name"))
     elif kind == "string_pattern_mismatch":

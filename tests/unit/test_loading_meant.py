@@ -40,7 +40,7 @@ def test_the_fix_is_what_was_meant(root: Path, text: str, place: str, words: lis
     [
         ("usd_per_million_in: $0.15", 55, ["is '$0.15'", "Fix: usd_per_million_in: 0.15"]),
         ("usd_per_million_in: '0,15'", 55, ["Fix: usd_per_million_in: 0.15"]),
-        ("usd_per_million_in: -2", 55, ["at least 0", "Fix: usd_per_million_in: 2"]),
+        ("usd_per_million_in: -2", 55, ["at least 0", "Fix: usd_per_million_in: 0.15"]),
         ("usd_per_million_out: 0.6 USD", 56, ["Fix: usd_per_million_out: 0.6"]),
         ("price: 3", 35, ["did you mean usd_per_million_in?"]),
         (f"api_key: {PLANTED}", 35, ["api.api_key is not a known key", "write key_env: OPENAI_API_KEY"]),
