@@ -45,9 +45,12 @@ class TaskFiles:
         yield from self._metric_problems()
         yield from placeholder_problems(self.spec.template, ("template",), places=self.places)
         yield from self._prompt_problems()
-        yield from self._definition_problems()
+        yield from self._label_problems()
 
-    def _definition_problems(self) -> Iterator[Problem]:
+    def _label_problems(self) -> Iterator[Problem]:
+        if self.spec.labels is not None and self.spec.kind != "label":
+            what = "labels is given, but only tasks of kind label have labels"
+            yield self.places.problem(("labels",), what, fix="kind: label, or leave labels out", key=True)
         known = self.spec.labels if self.spec.kind == "label" else []
         for name in self.spec.definitions:
             if known is not None and name not in known:

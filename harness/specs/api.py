@@ -39,7 +39,7 @@ def _variable(name: str) -> str:
     """A variable's name; a key that was put here by mistake is not shown."""
     if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
         what = "is not the name of an environment variable in capitals; the key itself belongs in no file"
-        raise misfit(what, fix="OPENAI_API_KEY")
+        raise misfit(what, fix="null" if name.strip().lower() in ("", "none", "no") else "OPENAI_API_KEY")
     return name
 
 

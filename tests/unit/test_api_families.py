@@ -51,6 +51,8 @@ def with_api(root: Path, text: str) -> None:
             "3:41",
             ["key_env is not the name", "OPENAI_API_KEY"],
         ),
+        ("api: {url: http://h, model: m, key_env: ''}", "3:41", ["key_env is not the name", "Fix: key_env: null"]),
+        ("api: {url: http://h, model: m, key_env: none}", "3:41", ["key_env is not the name", "Fix: key_env: null"]),
         (f"api: {{url: http://h, model: m, api_key: {PLANTED}}}", "3:32", ["api.api_key is not a known key"]),
         ("api: {url: http://h, model: ''}", "3:29", ["api.model is ''"]),
         ("api: {url: http://h, model: m, parallel: 0}", "3:42", ["at least 1"]),

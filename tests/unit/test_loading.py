@@ -95,6 +95,14 @@ IN_WORKSPACE = [
     (TASK, "same_length", "same_lenght", f"{TASK}:12:32", "no function same_lenght", "same_length?"),
     (TASK, "name: qa", "name: quiz", f"{TASK}:1:7", "name is 'quiz'; needs 'qa'", "Fix: name: qa"),
     (TASK, "license: CC0-1.0\n", "", f"{TASK}:1:1", "license is missing"),
+    (
+        TASK,
+        "kind: gen",
+        "labels: [a, b]\nkind: gen",
+        f"{TASK}:3:1",
+        "labels is given, but only tasks of",
+        "leave labels out",
+    ),
     (TASK, "kind: gen", "definitions: {a: b}\nkind: gen", f"{TASK}:3:15", "definitions names 'a'", "or kind: label"),
     (TASK, "kind: generation", "kind: labels", f"{TASK}:3:7", "needs one of generation, label", ": label"),
     (
