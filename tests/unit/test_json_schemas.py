@@ -60,6 +60,7 @@ def test_a_sound_schema_has_an_answer_for_every_value(schema: dict[str, Any]) ->
     assert FormatGate.model_validate({"json_schema": schema}).json_schema == schema
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the alarm may ring in a destructor
 @pytest.mark.parametrize(("schema", "words"), FLAWED, ids=[words for _, words in FLAWED])
 def test_a_schema_with_a_flaw_is_refused_in_a_few_words(schema: dict[str, Any], words: str) -> None:
     start = time.monotonic()
