@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_world import FakeWorld, fake_setup
+from fake_world import FakeWorld, Quiet, fake_setup
 from ledger_parts import ITEMS, opened, prior
 from workspace import make_workspace, write
 
@@ -24,14 +24,6 @@ from harness.runner import run_to_goal
 from harness.steps import Step
 from harness.store import Artifact
 from harness.witnesses import report_uses, store_uses
-
-
-class Silent:
-    def planned(self, current: Plan) -> None: ...
-    def started(self, step: Step) -> None: ...
-    def advanced(self, done: int, total: int) -> None: ...
-    def waiting(self, why: str) -> None: ...
-    def finished(self, artifact: Artifact) -> None: ...
 
 
 class Watching(FakeWorld):
@@ -63,7 +55,7 @@ def setup_of(tmp_path: Path, world: FakeWorld, *overrides: str, reports: Iterabl
 
 def run(setup: Setup, world: FakeWorld) -> Plan:
     store: Any = world
-    return run_to_goal(setup, store=store, executor=world, display=Silent())
+    return run_to_goal(setup, store=store, executor=world, display=Quiet())
 
 
 def judged_at(setup: Setup, world: FakeWorld) -> list[int]:
