@@ -7,7 +7,7 @@ from harness.loading.asked import Asked
 from harness.loading.fitting import fitted
 from harness.loading.tasks import is_metric
 from harness.loading.words import KeyPath, flow, listed, nearest
-from harness.specs import MetricGate
+from harness.specs import ExperimentSpec, MetricGate
 
 _GATES = {
     "improvement": "margin",
@@ -31,25 +31,41 @@ _API_FIXES = {"key_env": "write key_env: OPENAI_API_KEY, the environment variabl
 """The key itself belongs in no file, so another name for it is not all that has to change."""
 
 
+_OF_EXPERIMENT = {
+    "name": "remove it; the file's name is the experiment's",
+    "description": "put # before it; an experiment has no text of its own",
+}
+"""What the other files begin with."""
+
+
 def meant_key(name: str, keys: Sequence[str]) -> str | None:
     """The known key that an unknown one was probably meant to be."""
     other = _OF_API.get(name.casefold())
     return other if other in keys else nearest(name, keys)
 
 
-def known_instead(path: KeyPath, value: Any, *, keys: Sequence[str]) -> str:
-    """The fix for an unknown key with its value; `keys` are those that the section knows."""
-    name, in_gates = str(path[-1]), path[:-1] == ("gates",)
-    if in_gates and name in _GATES:
+def renamed(path: KeyPath, value: Any, *, asked: Asked) -> str | None:
+    """The fix for a key that has another name here; None where it is not among those that people confuse."""
+    name, keys, of_api = str(path[-1]), asked.keys, _OF_API.get(str(path[-1]).casefold())
+    if path[:-1] == ("gates",) and name in _GATES:
         return f"the {name} gate is gates.{_GATES[name]}"
-    if in_gates and is_metric(name):
+    if path[:-1] == ("gates",) and is_metric(name):
         return f"under metrics, write {flow({name: fitted(value, Asked(MetricGate))})[1:-1]}"
-    guess, of_api = meant_key(name, keys), _OF_API.get(name.casefold())
+    if asked.section is ExperimentSpec and name in _OF_EXPERIMENT:
+        return _OF_EXPERIMENT[name]
     if of_api and "api" in keys:
         return f"it belongs under api; {_API_FIXES.get(of_api, f'write {of_api} there')}"
-    if of_api and of_api == guess:
-        return _API_FIXES.get(guess, f"did you mean {guess}?")
-    if guess:
+    if of_api in keys:
+        assert of_api is not None
+        number = fitted(value, asked.inside(of_api))
+        written = f"write {of_api}: {flow(number)}" if isinstance(number, (int, float)) and number != value else None
+        return _API_FIXES.get(of_api) or written or f"did you mean {of_api}?"
+    return None
+
+
+def known_instead(path: KeyPath, *, keys: Sequence[str]) -> str:
+    """The fix for a key that no section knows; `keys` are those of the section it stands in."""
+    if guess := meant_key(str(path[-1]), keys):
         return f"did you mean {guess}?"
-    metrics = "; a metric's gate stands under metrics" if in_gates else ""
+    metrics = "; a metric's gate stands under metrics" if path[:-1] == ("gates",) else ""
     return f"remove it, or use one of the known keys: {listed(keys)}{metrics}"

@@ -1,5 +1,6 @@
 """Turn data into a spec, or into every mistake in it at once: value seen, what is needed, the fix."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
@@ -7,8 +8,9 @@ from pydantic_core import ErrorDetails
 
 from harness.loading.asked import Asked, asked_at
 from harness.loading.mending import mended_value, section_fix
+from harness.loading.moving import Move, move_of
 from harness.loading.places import Places, Problem
-from harness.loading.unknown import known_instead, meant_key
+from harness.loading.unknown import known_instead, meant_key, renamed
 from harness.loading.words import KeyPath, dotted, flow, listed, shown
 from harness.specs.base import Spec
 
@@ -54,6 +56,10 @@ class _Draft(NamedTuple):
             return all(item["loc"][: len(path)] != path for item in error.errors(include_url=False))
         return True
 
+    def move(self, path: KeyPath, value: Any) -> Move | None:
+        """Where an unknown key is known."""
+        return move_of(path, value, model=self.model, places=self.places)
+
 
 def validated(model: type[SpecT], data: Any, *, places: Places) -> tuple[SpecT | None, list[Problem]]:
     """The spec, or None and every mistake with its place."""
@@ -61,10 +67,11 @@ def validated(model: type[SpecT], data: Any, *, places: Places) -> tuple[SpecT |
         return model.model_validate(data), []
     except ValidationError as error:
         items = error.errors(include_url=False)
-        misspelt = {(*item["loc"][:-1], _guess(item, model)) for item in items if item["type"] == _UNKNOWN}
-        # A misspelt key is one mistake, not also a missing one.
-        once = [item for item in items if item["type"] != "missing" or item["loc"] not in misspelt]
-        return None, [_problem(item, _Draft(model, data, places)) for item in once]
+        draft = _Draft(model, data, places)
+        meant = [_meant(item, draft) for item in items if item["type"] == _UNKNOWN]
+        # A misspelt or misplaced key is one mistake, not also a missing one.
+        once = [item for item in items if item["type"] != "missing" or not _led_to(item["loc"], meant)]
+        return None, [_problem(item, draft) for item in once]
 
 
 def _replaced(data: Any, path: KeyPath, value: Any) -> Any:
@@ -78,8 +85,17 @@ def _replaced(data: Any, path: KeyPath, value: Any) -> Any:
     return {**section, key: _replaced(section.get(key), rest, value)}
 
 
-def _guess(item: ErrorDetails, model: type[Spec]) -> str | None:
-    return meant_key(str(item["loc"][-1]), asked_at(model, item["loc"][:-1]).keys)
+def _meant(item: ErrorDetails, draft: _Draft) -> KeyPath:
+    """The path of the key that an unknown one was probably meant to be; empty where none is known."""
+    path, asked = item["loc"], asked_at(draft.model, item["loc"][:-1])
+    if not renamed(path, item["input"], asked=asked) and (move := draft.move(path, item["input"])):
+        return move.path
+    guess = meant_key(str(path[-1]), asked.keys)
+    return (*path[:-1], guess) if guess else ()
+
+
+def _led_to(path: KeyPath, meant: Sequence[KeyPath]) -> bool:
+    return any(other[: len(path)] == path for other in meant)
 
 
 def _problem(item: ErrorDetails, draft: _Draft) -> Problem:
@@ -88,9 +104,12 @@ def _problem(item: ErrorDetails, draft: _Draft) -> Problem:
 
 
 def _unknown_key(item: ErrorDetails, draft: _Draft) -> Problem:
-    path = item["loc"]
-    fix = known_instead(path, item["input"], keys=asked_at(draft.model, path[:-1]).keys)
-    return draft.places.problem(path, f"{dotted(path)} is not a known key", fix=fix, key=True)
+    path, asked = item["loc"], asked_at(draft.model, item["loc"][:-1])
+    what = f"{dotted(path)} is not a known key"
+    fix = renamed(path, item["input"], asked=asked)
+    if fix is None and (move := draft.move(path, item["input"])):
+        what, fix = f"{what} here; it belongs {move.belongs}", move.fix
+    return draft.places.problem(path, what, fix=fix or known_instead(path, keys=asked.keys), key=True)
 
 
 def _missing(item: ErrorDetails, draft: _Draft) -> Problem:

@@ -15,7 +15,7 @@ Decoding = Literal["generate", "likelihood"]
 class VariantSpec(Spec):
     """One configuration of a family."""
 
-    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    name: str = Field(pattern=r"^[a-z0-9_]+$", examples=["plain"])
     """Short name, unique in its family."""
     rule: Rule | None = None
     """For the trivial family: answer without a model. `majority`: the commonest answer of the training split; `copy`:
