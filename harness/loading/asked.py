@@ -22,6 +22,8 @@ class Asked:
     description: str = ""
     sample: Any = None
     """The first of the field's own examples; null: it has none."""
+    name: str = ""
+    """Of the key; empty for what stands in a list or has no fixed name."""
 
     @property
     def section(self) -> type[Spec] | None:
@@ -85,7 +87,7 @@ def _field(section: type[Spec], name: str) -> Asked:
     default = field.get_default(call_default_factory=True)
     known = None if default is PydanticUndefined else default
     sample = next(iter(field.examples or []), None)
-    return Asked(_bare(field.annotation), known, (field.description or "").split("\n")[0], sample)
+    return Asked(_bare(field.annotation), known, (field.description or "").split("\n")[0], sample, name)
 
 
 def _item(asked: Asked, part: str | int) -> Asked:

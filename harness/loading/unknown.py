@@ -1,12 +1,13 @@
 """Turn a key that no section knows into what was probably meant."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from harness.loading.asked import Asked
 from harness.loading.fitting import fitted
-from harness.loading.tasks import is_metric
-from harness.loading.words import KeyPath, flow, listed, nearest
+from harness.loading.metric_names import is_metric
+from harness.loading.words import LONGEST, KeyPath, clipped, flow, listed, nearest
 from harness.specs import ExperimentSpec, MetricGate
 
 _GATES = {
@@ -60,6 +61,19 @@ def renamed(path: KeyPath, value: Any, *, asked: Asked) -> str | None:
         number = fitted(value, asked.inside(of_api))
         written = f"write {of_api}: {flow(number)}" if isinstance(number, (int, float)) and number != value else None
         return _API_FIXES.get(of_api) or written or f"did you mean {of_api}?"
+    return None
+
+
+def written_instead(path: KeyPath, value: Any) -> str | None:
+    """The fix for a wrong value that belongs under another key or in another file; None where it does not."""
+    if path[-1:] == ("prompt",) and isinstance(value, str) and re.search(r"\s|[{]", value):
+        text = value if "{input}" in value else f"{value}\n\n{{input}}"
+        written = flow(text) if len(text) <= LONGEST else "with that text, and {input} where the item belongs"
+        return f"a prompt's own text is the pattern: write pattern: {written}"
+    if path[:-1] == ("baselines",) and isinstance(value, dict):
+        names = [value[key] for key in ("family", "name") if isinstance(value.get(key), str)] or list(value)
+        name = clipped(names[0]) if names else "NAME"
+        return f"a family has a file of its own: put it into baselines/{name}.yaml, and write {flow(name)} here"
     return None
 
 

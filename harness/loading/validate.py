@@ -10,7 +10,7 @@ from harness.loading.asked import Asked, asked_at
 from harness.loading.mending import mended_value, section_fix
 from harness.loading.moving import Move, move_of
 from harness.loading.places import Places, Problem
-from harness.loading.unknown import known_instead, meant_key, renamed
+from harness.loading.unknown import known_instead, meant_key, renamed, written_instead
 from harness.loading.words import KeyPath, dotted, flow, listed, shown
 from harness.specs.base import Spec
 
@@ -143,6 +143,10 @@ def _wrong_value(item: ErrorDetails, draft: _Draft) -> Problem:
     hidden = path[-1:] in _SECRET
     seen = "not shown here, for it may be a key" if hidden else shown(value, typed=typed)
     what = f"{dotted(path)} is {seen}; needs {_need(item, asked)}"
+    if path[-1:] == ("key_env",):  # Nothing that is made of it is shown either.
+        return places.problem(path, what, fix=places.setting(path, flow(asked.example)))
+    if other := written_instead(item["loc"], value):
+        return places.problem(path, what, fix=other)
     mended = mended_value(item, asked, typed=typed, accepted=lambda value: draft.accepts(path, value))
     return places.problem(path, what, fix=places.setting(path, mended) if mended else section_fix(asked))
 

@@ -54,8 +54,11 @@ def flow(value: Any) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant, whatever its case."""
+    """The known name that was probably meant, whatever its case; of a path, the part that is one."""
     by_fold = {other.casefold(): other for other in known}
+    parts = [stem for part in re.split(r"[/\\]", name.casefold()) for stem in (part, part.rpartition(".")[0])]
+    if len(parts) > 2 and (part := next((part for part in reversed(parts) if part in by_fold), None)):
+        return by_fold[part]
     close = get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
     return by_fold[close[0]] if close else None
 

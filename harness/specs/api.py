@@ -56,7 +56,7 @@ class ApiSpec(Spec):
     """Price of a million prompt tokens, in dollars."""
     usd_per_million_out: float = Field(default=0.0, ge=0, examples=[0.6])
     """Price of a million generated tokens, in dollars."""
-    requests_per_minute: Positive | None = None
+    requests_per_minute: Positive | None = Field(default=None, examples=[60])
     """Ask no faster than this, evenly spaced; null: as fast as the server answers."""
     parallel: int = Field(default=4, ge=1)
     """Requests under way at once."""

@@ -10,13 +10,13 @@ from harness.specs.base import Spec, misfit
 class SplitSpec(Spec):
     """How many examples each split takes; null takes all that remain."""
 
-    train: int | None = Field(default=None, ge=1)
+    train: int | None = Field(default=None, ge=1, examples=[200])
     """Training examples at most."""
-    validation: int | None = Field(default=None, ge=1)
+    validation: int | None = Field(default=None, ge=1, examples=[80])
     """Validation examples at most; they select prompts, trials and epochs."""
-    test: int | None = Field(default=None, ge=1)
+    test: int | None = Field(default=None, ge=1, examples=[240])
     """Test examples at most; they certify and never select."""
-    per_group: int | None = Field(default=None, ge=1)
+    per_group: int | None = Field(default=None, ge=1, examples=[1])
     """Examples at most from one group; 1 makes every test item independent of the others."""
     seed: int = Field(default=0, ge=0)
     """Seed of the split."""
