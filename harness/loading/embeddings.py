@@ -8,7 +8,8 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.extras import install_command
-from harness.loading.sources import HUB_NAME, local_path, package_path
+from harness.loading.packages import package_path
+from harness.loading.sources import HUB_NAME, local_path
 
 LIBRARY = "sentence-transformers"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.loading.metric_names import is_metric, unknown_metric
 from harness.loading.places import Places, Problem
 from harness.loading.sources import model_folder
-from harness.loading.tasks import is_metric, unknown_metric
 from harness.loading.words import KeyPath, dotted, shown
 from harness.metrics import METRICS
 from harness.specs import ExperimentSpec, TaskSpec

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.loading.elsewhere import misled
 from harness.loading.places import Places, Problem
 from harness.loading.sources import local_path
 from harness.loading.words import clipped, did_you_mean, shown
@@ -54,15 +55,26 @@ def adapter_folder(previous: str, *, root: Path) -> Path:
     """The folder of a plain LoRA adapter. Raises `UserError` for anything else."""
     path = local_path(previous, base=root, root=root)
     if not os.path.isdir(path):
-        raise UserError("no such folder", fix=TWO_FORMS)
+        run = _run_of_that_name(previous, root=root)
+        raise (
+            UserError("no such folder", fix=run)
+            if run
+            else misled(previous, "no such folder", base=root, root=root, fix=TWO_FORMS)
+        )
     if not os.path.isfile(path / CONFIG):
-        raise UserError(f"the folder holds no {CONFIG}", fix=TWO_FORMS)
+        raise UserError(f"the folder holds no {CONFIG}", fix=_run_of_that_name(previous, root=root) or TWO_FORMS)
     if not os.path.isfile(path / WEIGHTS):
         if os.path.isfile(path / PICKLED):
             raise UserError("its weights are pickled, which is not read", fix=f"save it again, as {WEIGHTS}")
         raise UserError(f"the folder holds no {WEIGHTS}", fix=TWO_FORMS)
     _check_settings(adapter_settings(path))
     return path
+
+
+def _run_of_that_name(previous: str, *, root: Path) -> str | None:
+    """The form that names a run, where its name, its spec or the folder of its report was given."""
+    name = Path(previous).stem
+    return f"previous: {RUN}{name}" if os.path.isfile(root / "experiments" / f"{name}.yaml") else None
 
 
 def adapter_settings(folder: Path) -> dict[str, Any]:

@@ -2,20 +2,23 @@
 
 import os
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.loading.words import clipped, did_you_mean
+from harness.loading.elsewhere import misled, neighbours
+from harness.loading.packages import package_path
+from harness.loading.words import clipped
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*")
 _HUB_DATA = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9_][\w.-]*)?")
-_PACKAGE = re.compile(r"package:([A-Za-z_]\w*)/(.+)", re.DOTALL)
 _THREE_FORMS = "write sample, a folder that holds config.json, or a hub id such as OWNER/NAME"
 
 
-def source_path(source: str, *, root: Path) -> Path | None:
-    """The file or folder of a `data.source`; None for `hub:`. Raises `UserError` unless it exists."""
+def source_path(source: str, *, root: Path, near: Path | None = None) -> Path | None:
+    """The file or folder of a `data.source`; None for `hub:`. Raises `UserError` unless it exists.
+
+    `near` is the folder of the spec, where people expect paths to start.
+    """
     if source.startswith("hub:"):
         if not _HUB_DATA.fullmatch(source.removeprefix("hub:")):
             raise UserError("not the name of a hub data set", fix="hub:OWNER/NAME")
@@ -24,9 +27,9 @@ def source_path(source: str, *, root: Path) -> Path | None:
         return package_path(source)
     if "://" in source:
         raise UserError("a web address", fix="download it into the workspace, or write hub:OWNER/NAME")
-    path = local_path(source, base=root, root=root)
+    path = local_path(source, base=root, root=root, near=near)
     if not os.path.exists(path):
-        raise UserError("no such file or folder", fix=_neighbours(path))
+        raise misled(source, "no such file or folder", base=root, root=root, near=near, fix=neighbours(path))
     return path
 
 
@@ -42,7 +45,7 @@ def model_folder(name: str, *, root: Path) -> Path | None:
         raise UserError(f"the folder of model '{clipped(name)}' holds no config.json", fix=_THREE_FORMS)
     if HUB_NAME.fullmatch(name) and not is_path:
         return None
-    raise UserError(f"unknown model '{clipped(name)}'", fix=_THREE_FORMS)
+    raise misled(name, f"unknown model '{clipped(name)}'", base=root, root=root, fix=_THREE_FORMS)
 
 
 def _model_path(name: str, root: Path) -> Path:
@@ -52,8 +55,11 @@ def _model_path(name: str, root: Path) -> Path:
         raise UserError(f"model '{clipped(name)}': {error.what}", fix=error.fix) from error
 
 
-def local_path(text: str, *, base: Path, root: Path) -> Path:
-    """An absolute path; a relative one starts at `base` and stays inside `root`. Raises `UserError`."""
+def local_path(text: str, *, base: Path, root: Path, near: Path | None = None) -> Path:
+    """An absolute path; a relative one starts at `base` and stays inside `root`. Raises `UserError`.
+
+    `near`: where people expect it to start.
+    """
     if not text or "\0" in text:
         raise UserError("not a path", fix="name a file in the workspace")
     try:
@@ -64,40 +70,6 @@ def local_path(text: str, *, base: Path, root: Path) -> Path:
         return Path(os.path.normpath(typed))
     path = Path(os.path.normpath(base / typed))
     if not path.is_relative_to(root):
-        raise UserError("leads out of the workspace", fix="move it inside, or write an absolute path")
+        fix = "move it inside, or write an absolute path"
+        raise misled(text, "leads out of the workspace", base=base, root=root, near=near, fix=fix)
     return path
-
-
-def package_path(source: str) -> Path:
-    """The file or folder of `package:NAME/path/inside/it`. Raises `UserError` unless it exists."""
-    match = _PACKAGE.fullmatch(source)
-    if match is None:
-        raise UserError("not package:NAME/path/inside/it", fix="package:NAME/path/inside/it")
-    name, inside = match.groups()
-    folders = _package_folders(name)
-    for folder in folders:
-        path = local_path(f"./{inside}", base=folder, root=folder)
-        if os.path.exists(path):
-            return path
-    fix = _neighbours(folders[0] / inside) if folders else f"name a package with files; {name} is one module"
-    raise UserError(f"package {name} holds no {clipped(inside)}", fix=fix)
-
-
-def _package_folders(name: str) -> list[Path]:
-    """Where a package lies, found without importing it."""
-    try:
-        spec = find_spec(name)
-    except ValueError:  # __main__ has no spec
-        spec = None
-    if spec is None:
-        raise UserError(f"package {name} is not installed", fix="make install")
-    return [Path(folder) for folder in spec.submodule_search_locations or []]
-
-
-def _neighbours(path: Path) -> str:
-    """The names beside a file that does not exist."""
-    folder = path.parent
-    if not os.path.isdir(folder):
-        return f"there is no folder {clipped(str(folder))}"
-    names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
-    return did_you_mean(path.name, names, kind="files in that folder")

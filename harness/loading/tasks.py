@@ -1,6 +1,5 @@
 """Turn a task's promises into checked files: its metrics, its prompts, its data."""
 
-import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,10 +7,12 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.loading.corpus import corpus_problems
+from harness.loading.elsewhere import misled
+from harness.loading.metric_names import CODE_FILE, CUSTOM, functions_in, is_metric, unknown_metric
 from harness.loading.places import Places, Problem
 from harness.loading.sources import local_path, source_path
 from harness.loading.textfile import position, text_of, typed_path
-from harness.loading.words import KeyPath, clipped, did_you_mean, dotted, listed, nearest, shown
+from harness.loading.words import KeyPath, did_you_mean, dotted, flow, nearest, shown
 from harness.metrics import METRICS
 from harness.specs import TaskSpec
 
@@ -20,9 +21,6 @@ IN_PATTERNS = (*PLACEHOLDERS, "passages")
 IN_SYSTEM = ("instruction", "labels", "definitions")
 """What a system message may hold: the item and its passages belong into the message."""
 """Only a variant has passages, so only its own pattern may say where they stand."""
-CODE_FILE = "metrics.py"
-_CUSTOM = re.compile(rf"{re.escape(CODE_FILE)}:([A-Za-z_]\w*)")
-_EVALUATE = re.compile(r"evaluate:[\w./-]+")
 _FOR_LABELS = ("accuracy", "macro_f1")
 
 
@@ -60,7 +58,7 @@ class TaskFiles:
 
     def code(self) -> dict[str, str]:
         """Source text of every custom metric, by metric name."""
-        names = filter(_CUSTOM.fullmatch, self.spec.metrics)
+        names = filter(CUSTOM.fullmatch, self.spec.metrics)
         return {name: text_of(self.folder / CODE_FILE) for name in names}
 
     def prompt(self) -> str:
@@ -73,7 +71,7 @@ class TaskFiles:
     def _data_problems(self) -> Iterator[Problem]:
         source = self.spec.data.source
         try:
-            source_path(source, root=self.root)
+            source_path(source, root=self.root, near=self.folder)
         except UserError as error:
             what = f"data.source is {shown(source)}: {error.what}"
             yield self.places.problem(("data", "source"), what, fix=error.fix)
@@ -86,10 +84,10 @@ class TaskFiles:
             elif name in _FOR_LABELS and self.spec.kind != "label":
                 what = f"metric {name} needs kind: label; the task's kind is {self.spec.kind}"
                 yield self.places.problem(path, what, fix="kind: label, or the metric exact_match")
-            elif custom := _CUSTOM.fullmatch(name):
+            elif custom := CUSTOM.fullmatch(name):
                 yield from self._code_problems(path, custom[1])
             elif not is_metric(name):
-                yield unknown_metric(path, name, known=list(METRICS), places=self.places)
+                yield unknown_metric(path, name, known=list(METRICS), places=self.places, folder=self.folder)
 
     def _code_problems(self, path: KeyPath, function: str) -> Iterator[Problem]:
         file = self.folder / CODE_FILE
@@ -98,7 +96,7 @@ class TaskFiles:
             yield self.places.problem(path, what, fix=f"write it, with a function {function} in it")
             return
         try:
-            names = _functions(file)
+            names = functions_in(file)
         except UserError as error:
             yield Problem((self.places.rank + 1, 0, 0), error)
             return
@@ -110,15 +108,26 @@ class TaskFiles:
         try:
             text = self.prompt()
         except UserError as error:
-            what = f"engineered is {shown(self.spec.engineered)}: {_reason(error)}"
-            fix = f"write the prompt into a file in {typed_path(self.folder)}"
-            yield self.places.problem(("engineered",), what, fix=fix)
+            yield self._no_prompt(error)
             return
         if "{input}" not in text:
             yield self._in_prompt(text, 0, "the prompt lacks {input}", fix="put {input} where the item belongs")
         for match in _unknown(text):
             what = f"unknown placeholder {match[0]}"
             yield self._in_prompt(text, match.start(), what, fix=_placeholder_fix(match[1]))
+
+    def _no_prompt(self, error: UserError) -> Problem:
+        """No prompt can be read; what is said to be a file may be the prompt itself."""
+        source = self.spec.engineered
+        fix = f"write the prompt into a file in {typed_path(self.folder)}"
+        what = f"engineered is {shown(source)}: {_reason(error)}"
+        if re.search(r"[{\n]", source):
+            return self.places.problem(("engineered",), what, fix=fix)
+        beside = sorted(file.name for file in (self.folder / source).parent.glob("*.txt"))
+        if guess := nearest(Path(source).name, beside):
+            fix = f"engineered: {flow(str(Path(source).parent / guess))}"
+        found = misled(source, what, base=self.folder, root=self.root, fix=fix)
+        return self.places.problem(("engineered",), found.what, fix=found.fix)
 
     def _in_prompt(self, text: str, index: int, what: str, *, fix: str) -> Problem:
         line, column = position(text, index)
@@ -133,29 +142,6 @@ def placeholder_problems(
     for name in dict.fromkeys(match[1] for match in _unknown(text, known=known)):
         what = f"{dotted(path)} has an unknown placeholder {{{name}}}"
         yield places.problem(path, what, fix=_placeholder_fix(name, known=known))
-
-
-def is_metric(name: str) -> bool:
-    """Whether a metric ships or has one of the two forms that name another."""
-    return name in METRICS or bool(_CUSTOM.fullmatch(name) or _EVALUATE.fullmatch(name))
-
-
-def unknown_metric(path: KeyPath, name: str, *, known: Sequence[str], places: Places) -> Problem:
-    """One message for a metric nobody knows, in a task or in the gates."""
-    guess = nearest(name, known)
-    fix = f"did you mean {guess}?" if guess else f"use {listed(known)}, {CODE_FILE}:FUNCTION or evaluate:NAME"
-    return places.problem(path, f"unknown metric {shown(name)}", fix=fix, key=True)
-
-
-def _functions(file: Path) -> list[str]:
-    """Names of the functions a file defines, read without running it."""
-    try:
-        tree = ast.parse(text_of(file))
-    except (SyntaxError, ValueError) as error:
-        line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
-        what = f"not Python: {clipped(getattr(error, 'msg', str(error)))}"
-        raise UserError(what, where=f"{typed_path(file)}:{line}:{column}", fix="mend the line") from error
-    return [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
 
 
 def _unknown(text: str, *, known: Sequence[str] = PLACEHOLDERS) -> Iterator[re.Match[str]]:

@@ -70,7 +70,7 @@ IN_EXPERIMENT = [
     ("train: 6", "trian: 6", "19:5", "data.splits.trian is not a known key", "did you mean train?"),
     ("data:\n", "data:\n  source: tasks/qa/dat.jsonl\n", "18:11", "no such file", "did you mean data.jsonl?"),
     ("data:\n", "data:\n  source: ../data.jsonl\n", "18:11", "leads out of the workspace"),
-    ("data:\n", "data:\n  source: package:not_there/a.csv\n", "18:11", "not installed", "make install"),
+    ("data:\n", "data:\n  source: package:not_there/a.csv\n", "18:11", "not installed", "pip install not_there"),
     ("data:\n", "data:\n  source: package:pydantic/a.csv\n", "18:11", "package pydantic holds no a.csv"),
     ("data:\n", "data:\n  source: https://a.b/c\n", "18:11", "web address", "download it"),
     ("data:\n", "data:\n  input: {question}\n", "18:3", "needs text", 'Fix: input: "{question}"'),
