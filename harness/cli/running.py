@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 from rich.table import Table
 
 from harness.adapters.models import model_bytes
-from harness.cli.consoles import out, print_json, say
+from harness.cli.consoles import err, out, print_json, say
 from harness.cli.display import RunDisplay
 from harness.cli.main import STATUS
 from harness.cli.placing import placed
@@ -20,7 +20,8 @@ from harness.loading import load_experiment
 from harness.plan import Goal, Plan, plan
 from harness.plan.power import expected
 from harness.plan.setup import Setup
-from harness.prepare import STATE, checked_engines, checked_keys, prepared, uses_hub
+from harness.prepare import STATE, checked_engines, checked_keys, keys_in_the_clear, prepared, uses_hub
+from harness.report.text import one_line
 from harness.runner import run_to_goal
 from harness.runner.local_worker import LocalWorker
 from harness.store import Store
@@ -89,6 +90,8 @@ def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool
             store.forget_failed()
         if not plan(setup, finished=store.find, goal=goal).done:  # What is finished asks nobody.
             checked_keys(resolved)
+            for remark in keys_in_the_clear(resolved).values():
+                err.print(one_line(f"warning: {remark}"), style="bold", markup=False)
         with (
             _display(setup, store) as display,
             LocalWorker(store, folder=folder, offline=not uses_hub(setup)) as worker,
