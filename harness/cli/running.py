@@ -16,6 +16,7 @@ from harness.cli.prompts import prompts_as_json, show_prompts
 from harness.cli.reporting import shown_report
 from harness.errors import UserError
 from harness.estimate import Work, expected_work, planned_sizes
+from harness.family_asks import every_family_asks
 from harness.loading import load_experiment
 from harness.plan import Goal, Plan, plan
 from harness.plan.power import expected
@@ -108,7 +109,8 @@ def _display(setup: Setup, store: Store) -> RunDisplay:
 
     def work(current: Plan) -> list[Work]:
         sizes = planned_sizes(current)
-        return expected_work(setup.resolved, sizes=sizes, weight_bytes=weights)
+        asked = every_family_asks(setup.resolved, sizes=sizes)
+        return expected_work(setup.resolved, asked=asked, sizes=sizes, weight_bytes=weights)
 
     return RunDisplay(store.find, work=work, power=lambda current: expected(setup, current))
 
