@@ -96,8 +96,8 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
     if family.family != stem:
         what = f"family is {shown(family.family)}; needs {shown(stem)}, the file's name"
         yield places.problem(("family",), what, fix=f"family: {stem}")
-    if family.api is not None and "generate" not in family.decoding:
-        what = "decoding is [likelihood]; a model behind an API does not tell how likely a label is"
+    if family.api is not None and "decoding" in family.model_fields_set and "likelihood" in family.decoding:
+        what = f"decoding is [{', '.join(family.decoding)}]; a model behind an API does not tell how likely a label is"
         yield places.problem(("decoding",), what, fix="decoding: [generate]")
     if family.dspy is not None:
         yield from dspy_problems(family.dspy, family=family, places=places)

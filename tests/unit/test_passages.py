@@ -15,6 +15,7 @@ from harness.asks import Sizes
 from harness.cli.main import status
 from harness.errors import UserError
 from harness.estimate import expected_work
+from harness.family_asks import every_family_asks
 from harness.loading import Resolved, load_experiment
 from harness.plan import family_champions
 from harness.plan.setup import Setup
@@ -239,7 +240,13 @@ def test_passages_take_time_in_the_estimate(spec: Path) -> None:
     resolved = load_experiment(spec)
     short = Sizes(8, 4, 4, 40.0, 8.0, passage_characters=0.0)
     seconds = [
-        next(work.seconds for work in expected_work(resolved, sizes=sizes, weight_bytes=10**9) if work.kind == "prompt")
+        next(
+            work.seconds
+            for work in expected_work(
+                resolved, asked=every_family_asks(resolved, sizes=sizes), sizes=sizes, weight_bytes=10**9
+            )
+            if work.kind == "prompt"
+        )
         for sizes in (short, replace(short, passage_characters=600.0), replace(short, passage_characters=6000.0))
     ]
     assert seconds[0] < seconds[1] < seconds[2]

@@ -13,6 +13,7 @@ from harness.adapters import study
 from harness.asks import Sizes
 from harness.cli.running import mirror_studies
 from harness.estimate import Work, expected_work
+from harness.family_asks import every_family_asks
 from harness.loading import load_experiment
 from harness.plan import Goal, Plan
 from harness.plan.effort import cost, of_prompts, of_tuning
@@ -220,7 +221,10 @@ def test_the_estimate_counts_the_prompts_of_the_search(spec: Path) -> None:
     def prompts() -> Work:
         resolved = load_experiment(spec, overrides=["baselines=[trivial, zero_shot, optimised]"])
         sizes = Sizes(train=6, validation=2, test=3, input_characters=40, reference_characters=8)
-        return next(row for row in expected_work(resolved, sizes=sizes, weight_bytes=10**6) if row.kind == "prompt")
+        asked = every_family_asks(resolved, sizes=sizes)
+        return next(
+            row for row in expected_work(resolved, asked=asked, sizes=sizes, weight_bytes=10**6) if row.kind == "prompt"
+        )
 
     assert (prompts().count, prompts().title) == (2 + 5, "prompts on validation, 5 of 7 by search")
     edited(spec, "trials: 5", "trials: 5\n  budget: equal")
