@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.loading.corpus import passage_problems
+from harness.loading.doubles import double_problems
 from harness.loading.idle import idle_problems
 from harness.loading.optimisers import dspy_problems
 from harness.loading.places import Places, Problem
@@ -102,6 +103,7 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
     if family.dspy is not None:
         yield from dspy_problems(family.dspy, family=family, places=places)
     yield from search_problems(family, places=places)
+    yield from double_problems(family, places=places)
     if family.family == "tuned":
         what = "family is 'tuned', which is what the report calls the tuned model"
         yield places.problem(("family",), what, fix="give the file and the family another name")

@@ -193,7 +193,8 @@ def test_an_equal_budget_is_reached_and_passed_by_less_than_one_prompt(spec: Pat
 
 def test_an_equal_budget_ends_with_the_space(spec: Path) -> None:
     edited(spec, "trials: 5", "trials: 5\n  budget: equal")
-    edited(spec, "shots: [0, 2, 4]", "shots: [0]")
+    of_shots = "    choose: [random, bm25]\n    seed: [0, 1]\n    order: [0, 1]\n"
+    edited(spec, f"shots: [0, 2, 4]\n{of_shots}", "shots: [0]\n")
     plan, world = reached(spec)
     mine, tuning = spent(plan, world)
     assert len(plan.prompt_searches["optimised"].tried) == 4
