@@ -15,6 +15,7 @@ from harness.loading.positions import read_document
 from harness.loading.previous import previous_problems
 from harness.loading.prompt_search import search_problems
 from harness.loading.tasks import IN_PATTERNS, IN_SYSTEM, placeholder_problems
+from harness.loading.unsaid import unsaid_problems
 from harness.loading.validate import validated
 from harness.loading.variants import embedding_problems, rule_problems
 from harness.loading.words import did_you_mean, shown
@@ -42,6 +43,7 @@ class Around:
         """Every mistake in a family that its own file does not show."""
         yield from rule_problems(family, task=self.task, places=places)
         yield from idle_problems(family, task=self.task, places=places)
+        yield from unsaid_problems(family, task=self.task, places=places)
         yield from embedding_problems(family, root=self.root, places=places)
         yield from passage_problems(family, task=self.task, task_file=self.task_file, places=places)
         yield from previous_problems(family, root=self.root, experiment=self.experiment, places=places)
