@@ -158,8 +158,14 @@ def corpus_source(resolved: Resolved) -> Source | None:
     """The corpus's bytes, a hash per file in the order in which they are read; None where the task has none."""
     if resolved.task.corpus is None:
         return None
-    path = corpus_path(resolved.task.corpus.source, root=resolved.root)
-    return Source({"files": [file_digest(file) for file in corpus_files(path)]}, str(path))
+    source = resolved.task.corpus.source
+    path = corpus_path(source, root=resolved.root)
+    try:
+        files = corpus_files(path)
+    except UserError as error:
+        what = f"corpus.source is {shown(source)}: {error.what}"
+        raise UserError(what, where=resolved.task_where("corpus", "source"), fix=error.fix) from error
+    return Source({"files": [file_digest(file) for file in files]}, str(path))
 
 
 def _pins(resolved: Resolved) -> Pins:

@@ -196,6 +196,25 @@ def test_check_reads_the_corpus_and_places_its_mistakes(
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.jsonl", "\n", "tasks/qa/people/a.jsonl: the file holds no rows. Fix: fill it, or name another"),
+        ("a.jsonl", "{", "tasks/qa/people/a.jsonl: data cannot be read:"),
+        ("a.txt", "x", "corpus.source is 'tasks/qa/people': the folder holds no data file. Fix: put JSONL"),
+    ],
+)
+def test_a_corpus_that_cannot_be_read_is_told_where_it_is_named(
+    spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, words: str
+) -> None:
+    for file in (tmp_path / "tasks/qa/people").iterdir():
+        file.unlink()
+    write(tmp_path, f"tasks/qa/people/{name}", text)
+    assert status(["check", str(spec)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{TASK}:11:18: {words}")
+
+
+@pytest.mark.parametrize(
     ("file", "old", "new", "place", "words"),
     [
         (
