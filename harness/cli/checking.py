@@ -13,8 +13,8 @@ from harness.cli.placing import placed
 from harness.estimate import expected_work, peak_bytes
 from harness.family_asks import every_family_asks
 from harness.loading import Resolved, load_experiment
-from harness.plan.arms import prompt_arms, short_of_examples
 from harness.plan.power import assumed
+from harness.plan.remarks import family_remarks
 from harness.plan.state import HeldOut
 from harness.prepare import STATE, benchmarks, checked_engines, corpus_source, data_source
 from harness.previous import base_remarks, previous_versions
@@ -34,9 +34,10 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         audit = _audit(resolved)
         earlier = previous_versions(resolved, store=Store(resolved.root / STATE / "store"))
         passages = _passages(resolved)
-    short = short_of_examples(prompt_arms(resolved, labels=audit.labels), train=audit.sizes["train"])
+    train, count = audit.sizes["train"], len(passages)
+    families = family_remarks(resolved, labels=audit.labels, train=train, passages=count)
     strangers = base_remarks(earlier, model=resolved.experiment.model.name)
-    audit = audit.model_copy(update={"remarks": [*audit.remarks, *short, *strangers]})
+    audit = audit.model_copy(update={"remarks": [*audit.remarks, *families, *strangers]})
     judged = audit.sizes["test"] - audit.leaked
     power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches, slices=audit.slices)
     found = {

@@ -192,7 +192,10 @@ def test_check_reads_the_corpus_and_places_its_mistakes(
     said = " ".join(capsys.readouterr().err.split())
     assert "tasks/qa/task.yaml:11:41: the corpus has no column 'bdy'" in said
     swap(tmp_path, "experiments/first.yaml", "rag, ", "")
+    capsys.readouterr()
     assert status(["check", str(spec)]) == 0, "a corpus that nobody asks is not read"
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"{TASK}:11:1: no family of this experiment reads the task's corpus" in told
 
 
 @pytest.mark.parametrize(
