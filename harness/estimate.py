@@ -1,9 +1,10 @@
 """Turn an experiment into expected seconds and bytes, before anything heavy runs; sharpen it while steps finish."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.asks import TEMPLATE_TOKENS, Ask, Sizes, epochs, every_family_asks, tokens, tuned_ask
+from harness.asks import TEMPLATE_TOKENS, Ask, FamilyAsks, OptimiserAsks, Sizes, tokens
+from harness.family_asks import epochs, tuned_ask
 from harness.loading import Resolved
 from harness.plan import Plan
 from harness.rented import Rented, rented_models
@@ -46,31 +47,32 @@ def planned_sizes(current: Plan) -> Sizes:
     return Sizes(*known, labels=tuple(current.labels))
 
 
-def expected_work(resolved: Resolved, *, sizes: Sizes, weight_bytes: int) -> list[Work]:
+def expected_work(resolved: Resolved, *, asked: Sequence[FamilyAsks], sizes: Sizes, weight_bytes: int) -> list[Work]:
     """The whole experiment, kind by kind, at the measured reference rates scaled by the model's size.
 
     What a model behind an API answers takes no time of this machine: it stands in a row of its own.
     """
     gates = resolved.experiment.gates
     speed = TOKENS_PER_SECOND * REFERENCE_BYTES / max(weight_bytes, 1)
-    own = [asks for asks in every_family_asks(resolved, sizes=sizes) if asks.family.api is None]
-    asked = [_cost(ask) for asks in own for ask in asks.prompts]
-    mean_ask = sum(asked) / max(1, len(asked))
-    called = [asks.calls * _cost(asks.call) for asks in own if asks.calls]
+    own = [asks for asks in asked if asks.family.api is None and asks.prompts]
+    costs = [[_cost(ask) for ask in asks.prompts] for asks in own]
+    prompts = [cost for each in costs for cost in each]
     searched = sum(len(asks.searched) for asks in own)
-    by_search = f", {searched} of {len(asked)} by search" if searched else ""
+    by_search = f", {searched} of {len(prompts)} by search" if searched else ""
+    optimised = [_optimising(asks.optimiser) for asks in own if asks.optimiser]
     tuned, rounds = tuned_ask(resolved, sizes=sizes), epochs(resolved)
     trained = TRAINED * (tuned.tokens_in + tokens(sizes.reference_characters)) * sizes.train
     benches = [gate.limit or BENCHMARK_ITEMS for gate in gates.forgetting]
     items = sum(benches) / max(1, len(benches))
     forms, requests = len(gates.ships.forms) if gates.ships else 0, gates.latency.requests if gates.latency else 0
+    tested = [*map(max, costs), *[_cost(tuned)] * (1 + forms)]
     return [
-        Work("optimise", "prompts that an optimiser writes", len(called), sum(called) / max(1, len(called)) / speed),
-        Work("prompt", f"prompts on validation{by_search}", len(asked), mean_ask * sizes.validation / speed),
-        _by_api(rented_models(resolved, sizes=sizes)),
+        Work("optimise", "prompts that an optimiser writes", len(optimised), _mean(optimised) / speed),
+        Work("prompt", f"prompts on validation{by_search}", len(prompts), _mean(prompts) * sizes.validation / speed),
+        _by_api(rented_models(asked, resolved=resolved, sizes=sizes)),
         Work("train", "training epochs", rounds, trained / speed),
         Work("tuned", "tuned answers on validation", rounds, _cost(tuned) * sizes.validation / speed),
-        Work("test", "champions on test", len(own) + 1 + forms, mean_ask * sizes.test / speed),
+        Work("test", "champions and the tuned model on test", len(tested), _mean(tested) * sizes.test / speed),
         Work("latency", "single requests", min(requests, 1), SINGLE * requests * _cost(tuned) / speed),
         Work("forgetting", "forgetting benchmarks, base and tuned", 2 * len(benches), items * BENCHMARK_TOKENS / speed),
     ]
@@ -81,6 +83,16 @@ def _by_api(rented: list[Rented]) -> Work:
     steps = sum(row.steps for row in rented)
     seconds = sum(row.seconds or 0.0 for row in rented)
     return Work("api", "models behind an API", steps, seconds / max(1, steps))
+
+
+def _optimising(asks: OptimiserAsks) -> float:
+    """In read tokens."""
+    return asks.calls * _cost(asks.candidate) + asks.proposals * _cost(asks.proposal)
+
+
+def _mean(costs: Sequence[float]) -> float:
+    """0 of none."""
+    return sum(costs) / max(1, len(costs))
 
 
 def _cost(ask: Ask) -> float:

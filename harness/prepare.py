@@ -76,6 +76,18 @@ def checked_keys(resolved: Resolved) -> None:
         raise SpecErrors(list(reversed(mistakes.values())))
 
 
+def keys_in_the_clear(resolved: Resolved) -> dict[str, UserError]:
+    """Families whose key could be read on its way to the server, each with what to tell."""
+    found = {}
+    for family in resolved.families:
+        if family.api is not None and family.api.bares_key:
+            what = f"api.url begins with http://, so the key in {family.api.key_env} travels unencrypted"
+            where = family_place(family, "api", "url", resolved=resolved)
+            safe = f"https{family.api.url[len('http') :]}"
+            found[family.family] = UserError(what, where=where, fix=f"url: {safe}")
+    return found
+
+
 def sound_ledger(root: Path) -> Ledger:
     """The workspace's ledger; a broken chain is an error here, hours before the verdict would need it."""
     state, mirror = root / STATE, root / "reports" / "ledger.jsonl"
@@ -146,8 +158,14 @@ def corpus_source(resolved: Resolved) -> Source | None:
     """The corpus's bytes, a hash per file in the order in which they are read; None where the task has none."""
     if resolved.task.corpus is None:
         return None
-    path = corpus_path(resolved.task.corpus.source, root=resolved.root)
-    return Source({"files": [file_digest(file) for file in corpus_files(path)]}, str(path))
+    source = resolved.task.corpus.source
+    path = corpus_path(source, root=resolved.root)
+    try:
+        files = corpus_files(path)
+    except UserError as error:
+        what = f"corpus.source is {shown(source)}: {error.what}"
+        raise UserError(what, where=resolved.task_where("corpus", "source"), fix=error.fix) from error
+    return Source({"files": [file_digest(file) for file in files]}, str(path))
 
 
 def _pins(resolved: Resolved) -> Pins:

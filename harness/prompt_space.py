@@ -14,6 +14,9 @@ from harness.prompts import ordered
 FIELDS = ("instruction", "system", "decoding", "shots", "choose", "seed", "order", "layout")
 """In an order in which each field's use is known from those before it."""
 
+MANY = 100
+"""More shots than this are taken to be shuffled by any order."""
+
 Space = Mapping[str, Sequence[Any]]
 """Every field to its choices, none of them twice."""
 Params = dict[str, Any]
@@ -26,6 +29,27 @@ def matters(name: str, params: Mapping[str, Any]) -> bool:
     if name == "seed":
         return bool(params["shots"] > 0 and params["choose"] == "random")
     return name != "order" or bool(params["shots"] > 1)
+
+
+def essence(params: Mapping[str, Any]) -> Params:
+    """Equal for fields that ask the same: what does not matter is left out, an order is the arrangement it makes."""
+    found = {name: choice for name, choice in params.items() if matters(name, params)}
+    if "order" in found and params["shots"] <= MANY:
+        found["order"] = _arrangement(params["shots"], params["order"])
+    return found
+
+
+def idle_fields(space: Space) -> list[str]:
+    """Fields that change no prompt of these choices of `shots`, `choose`, `order` and others."""
+    drawn = [{"shots": shots, "choose": choose} for shots in space["shots"] for choose in space["choose"]]
+    idle = [name for name in FIELDS if not any(matters(name, params) for params in drawn)]
+    shuffled = any(reorders(order, shots=shots) for shots in space["shots"] for order in space["order"])
+    return idle if shuffled or "order" in idle else [*idle, "order"]
+
+
+def reorders(order: int, *, shots: int) -> bool:
+    """Whether an order shows so many shots in another sequence than they were chosen in."""
+    return order != 0 and (shots > MANY or _arrangement(shots, order) != tuple(range(shots)))
 
 
 def settled(params: Mapping[str, Any], *, space: Space) -> Params:

@@ -13,7 +13,7 @@ VERSIONS: dict[str, int] = {
     "optimise": 1,
     "predict": 3,
     "score": 3,
-    "train": 1,
+    "train": 2,
     "merge": 1,
     "latency": 3,
     "forgetting": 3,

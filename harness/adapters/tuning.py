@@ -97,12 +97,13 @@ def _trainer(
 ) -> Any:
     from datasets import Dataset
     from transformers import PrinterCallback
-    from trl import SFTTrainer
+
+    from harness.adapters.completion_trainer import fitting_trainer
 
     arguments = _arguments(inputs, out=out)
     tuned.train()
     optimizer = _optimizer(tuned, inputs=inputs)
-    trainer = SFTTrainer(
+    trainer = fitting_trainer(model)(
         model=tuned,
         args=arguments,
         train_dataset=Dataset.from_list(rows),
@@ -132,7 +133,6 @@ def _arguments(inputs: dict[str, Any], *, out: Path) -> Any:
         learning_rate=inputs["params"]["learning_rate"],
         max_length=settings["max_length"],
         completion_only_loss=True,
-        train_sampling_strategy="group_by_length",
         seed=_seed(inputs),
         save_strategy="no",
         report_to=[],

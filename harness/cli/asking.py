@@ -1,5 +1,6 @@
 """What `check` says of the prompt families: how many prompts each tries, and what is sent to models behind an API."""
 
+from collections.abc import Iterator, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -8,17 +9,23 @@ from harness.asks import FamilyAsks, Sizes
 from harness.cli.consoles import minutes, out
 from harness.errors import UserError
 from harness.loading import Resolved
-from harness.rented import Rented, rented_models
+from harness.prepare import keys_in_the_clear
+from harness.rented import PRICES, Rented, rented_models
+from harness.report.formats import dollars
 from harness.report.text import one_line
 
 INDENT = 9 * " "
+NAME = INDENT + "  "
+FACT = NAME + 10 * " "
+"""Where a fact about a model stands, behind its name."""
 
 
 def prompts_row(asks: FamilyAsks) -> dict[str, Any]:
     """One family's configurations; what an optimiser writes is counted in each way of taking its answer."""
     listed = asks.rules + len(asks.listed)
-    counts = {"listed": listed, "searched": len(asks.searched), "written": len(asks.written)}
-    return {"family": asks.family.family, **counts}
+    counts = {"listed": listed, "searched": asks.most_searched.prompts, "written": len(asks.written)}
+    equal = asks.family.search is not None and asks.family.search.budget == "equal"
+    return {"family": asks.family.family, **counts, "budget": "equal" if equal else "trials"}
 
 
 def prompts_line(rows: list[dict[str, Any]]) -> str:
@@ -26,25 +33,33 @@ def prompts_line(rows: list[dict[str, Any]]) -> str:
     return wrapped(", ".join(f"{row['family']} {_counted(row)}" for row in rows), heading="prompts")
 
 
-def api_rows(resolved: Resolved, *, sizes: Sizes) -> list[dict[str, Any]]:
-    """What each family by API sends, and why its key cannot be used where it cannot."""
-    return [{**row._asdict(), "key": _key(row)} for row in rented_models(resolved, sizes=sizes)]
+def api_rows(asked: Sequence[FamilyAsks], *, resolved: Resolved, sizes: Sizes) -> list[dict[str, Any]]:
+    """What each family by API sends, why its key cannot be used where it cannot, and why it should not."""
+    warnings = keys_in_the_clear(resolved)
+    return [
+        {**row._asdict(), "key": _key(row), "warning": str(warnings.get(row.family, ""))}
+        for row in rented_models(asked, resolved=resolved, sizes=sizes)
+    ]
 
 
 def api_lines(rows: list[dict[str, Any]]) -> list[str]:
-    """Each family's address, price and time, under one heading."""
-    headings = ["api", *[""] * len(rows)]
-    return [wrapped(_sent(row), heading=heading) for row, heading in zip(rows, headings, strict=False)]
+    """Each family's model, and below it one line for each fact, under one heading."""
+    lines = []
+    for number, row in enumerate(rows):
+        named = f"{row['family']} asks {row['model']} at {row['url']}"
+        lines.append(wrapped(named, heading="" if number else "api"))
+        lines += [wrapped(text, heading=f"{NAME}{name}", indent=FACT) for name, text in _facts(row)]
+    return lines
 
 
-def wrapped(text: str, *, heading: str = "") -> str:
+def wrapped(text: str, *, heading: str = "", indent: str = INDENT) -> str:
     """A sentence beside its heading, however many lines it takes."""
-    first = heading.ljust(len(INDENT))
+    first = heading.ljust(len(indent))
     return fill(
         one_line(text),
         out.width,
         initial_indent=first,
-        subsequent_indent=INDENT,
+        subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -53,7 +68,7 @@ def wrapped(text: str, *, heading: str = "") -> str:
 def _counted(row: dict[str, Any]) -> str:
     words = [
         str(row["listed"]) if row["listed"] else "",
-        f"up to {row['searched']} by search" if row["searched"] else "",
+        f"up to {'about ' * (row['budget'] == 'equal')}{row['searched']} by search" if row["searched"] else "",
         f"{row['written']} by an optimiser" if row["written"] else "",
     ]
     return " and ".join(filter(None, words))
@@ -67,11 +82,31 @@ def _key(row: Rented) -> dict[str, str | bool | None]:
         return {"variable": row.key_env, "set": False, "remark": str(error)}
 
 
-def _sent(row: dict[str, Any]) -> str:
-    key, dollars, seconds = row["key"], row["dollars"], row["seconds"]
-    about = f"{row['requests']:,} requests, {row['tokens_in']:,} tokens read and {row['tokens_out']:,} written"
-    price = "price not given" if dollars is None else f"at most about ${dollars:,.2f}"
-    time = "how long it takes is not known" if seconds is None else f"about {minutes(seconds)} at its rate limit"
-    told = f"key in {key['variable']}" if key["set"] else key["remark"] or "no key is sent"
-    sent = f"{row['family']} sends the items, test items too, to {row['model']} at {row['url']}"
-    return f"{sent}: at most about {about}; {price}; {time}; {told}"
+def _facts(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What may keep a run from starting comes first."""
+    key, most = row["key"], "at most about" if row["bounded"] else "about"
+    yield "key", f"in {key['variable']}" if key["set"] else _missing(key["remark"])
+    if row["warning"]:
+        yield "warning", row["warning"]
+    own = "" if row["bounded"] else "; how often an optimiser asks for itself has no bound"
+    yield "requests", f"{most} {row['requests']:,}, with the items, those of the test set too{own}"
+    yield "tokens", f"{most} {row['tokens_in']:,} read and {row['tokens_out']:,} written"
+    yield "dollars", _price(row, most=most)
+    paced = f"{most} {minutes(row['seconds'])} at its rate limit" if row["seconds"] is not None else ""
+    yield "time", paced or "not known without api.requests_per_minute"
+
+
+def _missing(remark: str) -> str:
+    return f"MISSING: {remark}" if remark else "none is sent"
+
+
+def _price(row: dict[str, Any], *, most: str) -> str:
+    if row["dollars"] is None:
+        return "no price is given"
+    amount = f"{most} ${dollars(row['dollars'])}" if row["dollars"] >= 0.01 else _cents(row["dollars"])
+    left_out = [f"{PRICES[name]} are not counted, as api.{name} is not given" for name in row["unpriced"]]
+    return "; ".join([amount, *left_out])
+
+
+def _cents(amount: float) -> str:
+    return "less than $0.01" if amount else "$0"

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapters.models import ModelSummary, inspected_model
-from harness.asks import Sizes, every_family_asks
+from harness.asks import Sizes
 from harness.cli.asking import api_lines, api_rows, prompts_line, prompts_row, wrapped
 from harness.cli.consoles import minutes, out, print_json
 from harness.cli.placing import placed
 from harness.estimate import expected_work, peak_bytes
+from harness.family_asks import every_family_asks
 from harness.loading import Resolved, load_experiment
-from harness.plan.arms import prompt_arms, short_of_examples
 from harness.plan.power import assumed
+from harness.plan.remarks import family_remarks
 from harness.plan.state import HeldOut
 from harness.prepare import STATE, benchmarks, checked_engines, corpus_source, data_source
 from harness.previous import base_remarks, previous_versions
@@ -33,9 +34,10 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         audit = _audit(resolved)
         earlier = previous_versions(resolved, store=Store(resolved.root / STATE / "store"))
         passages = _passages(resolved)
-    short = short_of_examples(prompt_arms(resolved, labels=audit.labels), train=audit.sizes["train"])
+    train, count = audit.sizes["train"], len(passages)
+    families = family_remarks(resolved, labels=audit.labels, train=train, passages=count)
     strangers = base_remarks(earlier, model=resolved.experiment.model.name)
-    audit = audit.model_copy(update={"remarks": [*audit.remarks, *short, *strangers]})
+    audit = audit.model_copy(update={"remarks": [*audit.remarks, *families, *strangers]})
     judged = audit.sizes["test"] - audit.leaked
     power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches, slices=audit.slices)
     found = {
@@ -77,11 +79,12 @@ def _estimates(resolved: Resolved, audit: Audit, model: ModelSummary, *, passage
     sizes = Sizes(train, validation, test, *characters, labels=tuple(audit.labels))
     if passages:
         sizes = replace(sizes, passage_characters=sum(map(len, passages)) / len(passages))
-    work = expected_work(resolved, sizes=sizes, weight_bytes=model.weight_bytes)
+    asked = every_family_asks(resolved, sizes=sizes)
+    work = expected_work(resolved, asked=asked, sizes=sizes, weight_bytes=model.weight_bytes)
     return {
         "model": {"name": model.name, "weight_bytes": model.weight_bytes, "remark": model.remark},
-        "prompts": [prompts_row(asks) for asks in every_family_asks(resolved, sizes=sizes)],
-        "apis": api_rows(resolved, sizes=sizes),
+        "prompts": [prompts_row(asks) for asks in asked],
+        "apis": api_rows(asked, resolved=resolved, sizes=sizes),
         "seconds": {row.title: round(row.count * row.seconds) for row in work},
         "peak_bytes": peak_bytes(resolved, sizes=sizes, weight_bytes=model.weight_bytes),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),

@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 from rich.table import Table
 
 from harness.adapters.models import model_bytes
-from harness.cli.consoles import out, print_json, say
+from harness.cli.consoles import err, out, print_json, say
 from harness.cli.display import RunDisplay
 from harness.cli.main import STATUS
 from harness.cli.placing import placed
@@ -16,11 +16,13 @@ from harness.cli.prompts import prompts_as_json, show_prompts
 from harness.cli.reporting import shown_report
 from harness.errors import UserError
 from harness.estimate import Work, expected_work, planned_sizes
+from harness.family_asks import every_family_asks
 from harness.loading import load_experiment
 from harness.plan import Goal, Plan, plan
 from harness.plan.power import expected
 from harness.plan.setup import Setup
-from harness.prepare import STATE, checked_engines, checked_keys, prepared, uses_hub
+from harness.prepare import STATE, checked_engines, checked_keys, keys_in_the_clear, prepared, uses_hub
+from harness.report.text import one_line
 from harness.runner import run_to_goal
 from harness.runner.local_worker import LocalWorker
 from harness.store import Store
@@ -89,6 +91,8 @@ def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool
             store.forget_failed()
         if not plan(setup, finished=store.find, goal=goal).done:  # What is finished asks nobody.
             checked_keys(resolved)
+            for remark in keys_in_the_clear(resolved).values():
+                err.print(one_line(f"warning: {remark}"), style="bold", markup=False)
         with (
             _display(setup, store) as display,
             LocalWorker(store, folder=folder, offline=not uses_hub(setup)) as worker,
@@ -105,7 +109,8 @@ def _display(setup: Setup, store: Store) -> RunDisplay:
 
     def work(current: Plan) -> list[Work]:
         sizes = planned_sizes(current)
-        return expected_work(setup.resolved, sizes=sizes, weight_bytes=weights)
+        asked = every_family_asks(setup.resolved, sizes=sizes)
+        return expected_work(setup.resolved, asked=asked, sizes=sizes, weight_bytes=weights)
 
     return RunDisplay(store.find, work=work, power=lambda current: expected(setup, current))
 

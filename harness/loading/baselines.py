@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.loading.corpus import passage_problems
+from harness.loading.doubles import double_problems
 from harness.loading.idle import idle_problems
 from harness.loading.optimisers import dspy_problems
 from harness.loading.places import Places, Problem
@@ -14,6 +15,7 @@ from harness.loading.positions import read_document
 from harness.loading.previous import previous_problems
 from harness.loading.prompt_search import search_problems
 from harness.loading.tasks import IN_PATTERNS, IN_SYSTEM, placeholder_problems
+from harness.loading.unsaid import unsaid_problems
 from harness.loading.validate import validated
 from harness.loading.variants import embedding_problems, rule_problems
 from harness.loading.words import did_you_mean, shown
@@ -41,6 +43,7 @@ class Around:
         """Every mistake in a family that its own file does not show."""
         yield from rule_problems(family, task=self.task, places=places)
         yield from idle_problems(family, task=self.task, places=places)
+        yield from unsaid_problems(family, task=self.task, places=places)
         yield from embedding_problems(family, root=self.root, places=places)
         yield from passage_problems(family, task=self.task, task_file=self.task_file, places=places)
         yield from previous_problems(family, root=self.root, experiment=self.experiment, places=places)
@@ -96,12 +99,13 @@ def _problems(family: BaselineSpec, stem: str, places: Places) -> Iterator[Probl
     if family.family != stem:
         what = f"family is {shown(family.family)}; needs {shown(stem)}, the file's name"
         yield places.problem(("family",), what, fix=f"family: {stem}")
-    if family.api is not None and "generate" not in family.decoding:
-        what = "decoding is [likelihood]; a model behind an API does not tell how likely a label is"
+    if family.api is not None and "decoding" in family.model_fields_set and "likelihood" in family.decoding:
+        what = f"decoding is [{', '.join(family.decoding)}]; a model behind an API does not tell how likely a label is"
         yield places.problem(("decoding",), what, fix="decoding: [generate]")
     if family.dspy is not None:
         yield from dspy_problems(family.dspy, family=family, places=places)
     yield from search_problems(family, places=places)
+    yield from double_problems(family, places=places)
     if family.family == "tuned":
         what = "family is 'tuned', which is what the report calls the tuned model"
         yield places.problem(("family",), what, fix="give the file and the family another name")

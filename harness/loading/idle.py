@@ -1,10 +1,13 @@
 """Turn a family into those of its settings that change nothing: whoever wrote them expected something of them."""
 
 from collections.abc import Iterator
+from itertools import count
+from typing import Any
 
 from harness.loading.places import Places, Problem
-from harness.loading.words import KeyPath, dotted, shown
-from harness.specs import BaselineSpec, TaskSpec, VariantSpec
+from harness.loading.words import KeyPath, dotted, flow, shown
+from harness.prompt_space import idle_fields, reorders
+from harness.specs import BaselineSpec, PromptSpaceSpec, TaskSpec, VariantSpec
 
 _OF_SHOTS = ("choose", "seed", "order", "layout")
 """What only worked examples have."""
@@ -18,6 +21,8 @@ def idle_problems(family: BaselineSpec, *, task: TaskSpec | None, places: Places
         if variant.rule is None:
             yield from _shot_problems(variant, ("variants", i), places)
             yield from _pattern_problems(variant, ("variants", i), places)
+    if family.search is not None:
+        yield from _shot_problems(family.search.space, ("search", "space"), places)
     if family.search is None and family.dspy is None and all(variant.rule for variant in family.variants):
         yield from _unasked_problems(family, places)
     else:
@@ -29,22 +34,42 @@ def idle_problems(family: BaselineSpec, *, task: TaskSpec | None, places: Places
         )
 
 
-def _shot_problems(variant: VariantSpec, path: KeyPath, places: Places) -> Iterator[Problem]:
-    """A default is no mistake, whoever wrote it."""
-    defaults = VariantSpec(name=variant.name)
-    idle = [name for name in _OF_SHOTS if getattr(variant, name) != getattr(defaults, name)]
-    if idle and variant.shots == 0:
-        named = " and ".join(idle)
-        what = (
-            f"{dotted((*path, idle[0]))} is about worked examples; the variant shows none, so {named} would do nothing"
-        )
-        yield places.problem((*path, idle[0]), what, fix=f"add shots: 3, or leave {named} out")
-    elif variant.shots and variant.seed and variant.choose != "random":
-        what = f"{dotted((*path, 'seed'))} is of a random choice; choose: {variant.choose} leaves nothing to chance"
-        yield places.problem((*path, "seed"), what, fix="leave seed out, or choose: random")
-    elif variant.shots == 1 and variant.order:
-        what = f"{dotted((*path, 'order'))} shuffles the worked examples; the variant shows a single one"
-        yield places.problem((*path, "order"), what, fix="leave order out, or show more shots")
+def _shot_problems(asked: VariantSpec | PromptSpaceSpec, path: KeyPath, places: Places) -> Iterator[Problem]:
+    """Of a variant, or of all that a search varies; a variant's default is no mistake, whoever wrote it."""
+    choices = {name: _listed(getattr(asked, name)) for name in ("shots", *_OF_SHOTS)}
+    defaults = VariantSpec(name="default")
+    written = [name for name in _OF_SHOTS if name in asked.model_fields_set]
+    changed = [name for name in written if choices[name] != [getattr(defaults, name)]]
+    idle = [name for name in changed if name in idle_fields(choices)]
+    who = "the variant" if isinstance(asked, VariantSpec) else "the search"
+    most = max(choices["shots"])
+    if idle and most == 0:
+        named = " and ".join(filter(None, [", ".join(idle[:-1]), idle[-1]]))
+        what = f"{dotted((*path, idle[0]))} is about worked examples; {who} shows none, so {named} would do nothing"
+        fix = f"add shots: {'3' if isinstance(asked, VariantSpec) else '[0, 3]'}, or leave {named} out"
+        yield places.problem((*path, idle[0]), what, fix=fix)
+        return
+    if "seed" in idle:
+        chosen, other = flow(asked.choose), "random" if isinstance(asked, VariantSpec) else "[random, bm25]"
+        what = f"{dotted((*path, 'seed'))} is of a random choice; choose: {chosen} leaves nothing to chance"
+        yield places.problem((*path, "seed"), what, fix=f"leave seed out, or choose: {other}")
+    if "order" in idle:
+        yield _order_problem(asked, (*path, "order"), places, who=who, most=most)
+
+
+def _order_problem(
+    asked: VariantSpec | PromptSpaceSpec, path: KeyPath, places: Places, *, who: str, most: int
+) -> Problem:
+    if most == 1:
+        what = f"{dotted(path)} shuffles the worked examples; {who} shows a single one"
+        return places.problem(path, what, fix="leave order out, or show more shots")
+    what = f"{dotted(path)} is {flow(asked.order)}, a shuffle that leaves {flow(asked.shots)} shots as they were chosen"
+    other = next(order for order in count(1) if reorders(order, shots=most))
+    return places.problem(path, what, fix=f"order: {flow(other if isinstance(asked, VariantSpec) else [0, other])}")
+
+
+def _listed(choice: Any) -> list[Any]:
+    return choice if isinstance(choice, list) else [choice]
 
 
 def _pattern_problems(variant: VariantSpec, path: KeyPath, places: Places) -> Iterator[Problem]:
@@ -63,10 +88,6 @@ def _unasked_problems(family: BaselineSpec, places: Places) -> Iterator[Problem]
 
 def _decoding_problems(family: BaselineSpec, task: TaskSpec | None, places: Places) -> Iterator[Problem]:
     """Several tasks share a family, so [generate, likelihood] is fine for all; likelihood alone needs labels."""
-    for i, way in enumerate(family.decoding):
-        if way in family.decoding[:i]:
-            what = f"decoding names {way} twice"
-            yield places.problem(("decoding", i), what, fix=f"decoding: [{', '.join(dict.fromkeys(family.decoding))}]")
     only_likeliest = set(family.decoding) == {"likelihood"} and family.api is None
     if only_likeliest and task is not None and task.kind == "generation":
         what = f"decoding is [likelihood], which takes the likeliest of a task's labels; task {task.name} has none"

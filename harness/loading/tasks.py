@@ -12,6 +12,7 @@ from harness.loading.metric_names import CODE_FILE, CUSTOM, functions_in, is_met
 from harness.loading.places import Places, Problem
 from harness.loading.sources import local_path, source_path
 from harness.loading.textfile import position, text_of, typed_path
+from harness.loading.unsaid import unsaid
 from harness.loading.words import KeyPath, did_you_mean, dotted, flow, nearest, shown
 from harness.metrics import METRICS
 from harness.specs import TaskSpec
@@ -42,8 +43,21 @@ class TaskFiles:
         yield from corpus_problems(self.spec, root=self.root, places=self.places)
         yield from self._metric_problems()
         yield from placeholder_problems(self.spec.template, ("template",), places=self.places)
+        yield from self._instruction_problems()
         yield from self._prompt_problems()
         yield from self._label_problems()
+
+    def _instruction_problems(self) -> Iterator[Problem]:
+        if not self.spec.instruction.strip():
+            what = "instruction is empty; it is the zero-shot prompt, and the tuned model's"
+            yield self.places.problem(("instruction",), what, fix="say in plain words what to do")
+        for field in ("instruction", "template"):
+            for name in dict.fromkeys(match[1] for match in self._unsaid(getattr(self.spec, field))):
+                what = f"{field} has {{{name}}}, but the task has no {name}"
+                yield self.places.problem((field,), what, fix=_unsaid_fix(name))
+
+    def _unsaid(self, text: str) -> Iterator[re.Match[str]]:
+        return (match for match in re.finditer(r"\{(\w+)\}", text) if match[1] in unsaid(self.spec))
 
     def _label_problems(self) -> Iterator[Problem]:
         if self.spec.labels is not None and self.spec.kind != "label":
@@ -115,6 +129,9 @@ class TaskFiles:
         for match in _unknown(text):
             what = f"unknown placeholder {match[0]}"
             yield self._in_prompt(text, match.start(), what, fix=_placeholder_fix(match[1]))
+        for match in self._unsaid(text):
+            what = f"the prompt has {match[0]}, but the task has no {match[1]}"
+            yield self._in_prompt(text, match.start(), what, fix=_unsaid_fix(match[1]))
 
     def _no_prompt(self, error: UserError) -> Problem:
         """No prompt can be read; what is said to be a file may be the prompt itself."""
@@ -150,6 +167,10 @@ def _unknown(text: str, *, known: Sequence[str] = PLACEHOLDERS) -> Iterator[re.M
 
 def _placeholder_fix(name: str, *, known: Sequence[str] = PLACEHOLDERS) -> str:
     return did_you_mean(name, [f"{{{other}}}" for other in known], kind="placeholders")
+
+
+def _unsaid_fix(name: str) -> str:
+    return f"take {{{name}}} out, or {'add definitions' if name == 'definitions' else 'kind: label'}"
 
 
 def _reason(error: UserError) -> str:

@@ -57,7 +57,7 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
         *_data_warnings(finished),
         *_definition_warnings(setup, finished),
         *_previous_warnings(setup),
-        *_shot_warnings(finished),
+        *_shot_warnings(setup, finished),
         *same_prompts(family_champions(setup, finished.baselines).values()),
         *_unfitting_warnings(finished, store=store),
         *_answer_warnings(finished),
@@ -134,10 +134,10 @@ def _previous_warnings(setup: Setup) -> list[str]:
     return [*(f"{name}: {said}" for name in unknown), *(f"{remark}." for remark in strangers)]
 
 
-def _shot_warnings(finished: Plan) -> list[str]:
+def _shot_warnings(setup: Setup, finished: Plan) -> list[str]:
     assert finished.data is not None
-    arms = [scored.arm for scored in finished.baselines]
-    return short_of_examples(arms, train=finished.data.summary["sizes"]["train"])
+    arms, train = [scored.arm for scored in finished.baselines], finished.data.summary["sizes"]["train"]
+    return short_of_examples(arms, train=train, families=setup.resolved.families)
 
 
 def _unfitting_warnings(finished: Plan, *, store: Store) -> list[str]:

@@ -96,12 +96,15 @@ def _score(arm: Arm, *, metric: str) -> float | None:
 
 
 def _bar_scale(arms: Sequence[Arm], *, metric: str) -> Scale:
+    """From zero to the first tick that no bar and no whisker passes."""
     tops = [value for arm in arms if arm.test for value in finite(arm.test.get(metric), arm.high)]
-    return Scale(0.0, 1.02 * (max([*tops, 0.0]) or 1.0))
+    top = max([*tops, 0.0]) or 1.0
+    marks = ticks(0.0, top, about=5)
+    return Scale(0.0, marks[-1] if marks[-1] >= top else marks[-1] + marks[1])
 
 
 def _bar_ticks(scale: Scale) -> list[float]:
-    return ticks(scale.low, scale.high, about=5)
+    return ticks(scale.low, scale.high, about=6)
 
 
 def _whisker(scale: Scale, low: float | None, high: float | None, *, y: float, class_: str) -> list[Markup]:

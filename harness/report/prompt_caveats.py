@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.canonical import digest
 from harness.plan import Plan, ScoredArm
-from harness.prompt_space import matters
+from harness.prompt_space import essence
 from harness.store import Store
 from harness.wording import counted
 
@@ -27,10 +27,9 @@ def same_prompts(champions: Iterable[ScoredArm]) -> list[str]:
 
 
 def _asked(scored: ScoredArm) -> str:
-    """Equal for equal conversations: fields that change nothing, such as the seed of no shots, are left out."""
+    """Equal for equal conversations."""
     inputs = scored.answers.inputs
-    prompt = {name: value for name, value in inputs["prompt"].items() if matters(name, inputs["prompt"])}
-    return digest({**inputs, "prompt": prompt})
+    return digest({**inputs, "prompt": essence(inputs["prompt"])})
 
 
 def unfitting(scored: Iterable[ScoredArm]) -> list[str]:

@@ -1,6 +1,7 @@
 """What a model behind an OpenAI-compatible API is."""
 
 import re
+from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ EXAMPLE = "https://api.openai.com/v1"
 HERE = "http://localhost:8000/v1"
 """Offered where an address cannot be guessed: whoever pastes it sends nothing to anybody."""
 CALL = "/chat/completions"
+PRIVATE = (".localhost", ".local", ".internal", ".home.arpa")
+"""Ends of names that no public name server knows."""
 
 
 def _bare(url: str) -> str:
@@ -43,6 +46,15 @@ def _variable(name: str) -> str:
     return name
 
 
+def _public(host: str) -> bool:
+    """Whether a host is somewhere in the internet, as far as its name or number tells."""
+    name = host.rstrip(".")
+    try:
+        return ip_address(name).is_global
+    except ValueError:
+        return "." in name and not name.endswith(PRIVATE)
+
+
 class ApiSpec(Spec):
     """An endpoint, a model's name there, and what it charges."""
 
@@ -64,6 +76,12 @@ class ApiSpec(Spec):
     """Give up on a request after this long, and try it again."""
     retries: int = Field(default=6, ge=0)
     """How often a request that failed (server down, 429, 5xx, timeout, unreadable) is tried again, with backoff."""
+
+    @property
+    def bares_key(self) -> bool:
+        """Whether a key is sent through the internet without encryption."""
+        parts = urlsplit(self.url)
+        return self.key_env is not None and parts.scheme == "http" and _public(parts.hostname or "")
 
     def dollars(self, *, tokens_in: int, tokens_out: int) -> float:
         """What so many tokens cost."""

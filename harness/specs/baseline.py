@@ -43,7 +43,8 @@ class VariantSpec(Spec):
     """`plain`: the task's instruction; `engineered`: the task's hand-written prompt."""
     pattern: str | None = None
     """Instruction pattern that replaces the task's; `{instruction}`, `{labels}`, `{definitions}`, `{input}` and
-    `{passages}` are filled in, and lines about labels are left out for a task that has none."""
+    `{passages}` are filled in, and lines about labels, which hold no other part, are left out for a task that has
+    none."""
     system: str | None = None
     """System message, in which `{instruction}`, `{labels}` and `{definitions}` are filled in; null leaves the chat
     template's own."""

@@ -13,6 +13,7 @@ from typing import Any
 from harness.adapters.retrieval import Bm25
 from harness.adapters.tables import corpus_rows
 from harness.errors import UserError
+from harness.loading.textfile import typed_path
 from harness.prompts import PromptConfig, filled, placeholders
 from harness.stages import Job
 
@@ -35,12 +36,21 @@ def numbered(passages: Sequence[str]) -> str:
 def corpus_passages(path: str | Path, *, text: str) -> list[str]:
     """One passage a row, in the order of the files; rows that lack a column's value, or any text, are left out."""
     columns = placeholders(text)
-    made = [_passage(row, columns=columns, text=text) for row in corpus_rows(Path(path))]
+    made = [_passage(row, columns=columns, text=text) for row in _rows(Path(path))]
     found = [passage for passage in made if passage]
     if not found:
         fix = "fill it, or leave the variants with `passages` out"
         raise UserError("the corpus holds no passage", where="corpus.source", fix=fix)
     return found
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """Every row; a file that cannot be read is told at the corpus that names it."""
+    try:
+        return corpus_rows(path)
+    except UserError as error:
+        what = f"{typed_path(Path(error.where))}: {error.what}"
+        raise UserError(what, where="corpus.source", fix=error.fix) from error
 
 
 def _passage(row: dict[str, Any], *, columns: Sequence[str], text: str) -> str:

@@ -1,6 +1,6 @@
 """Print one line a benchmark: `NAME ratio=… target=… ok|short`. Run with nothing else going on: `make bench`.
 
-`python tests/benchmarks engine` runs one group only: judging, engine or wrong_verdicts.
+`python tests/benchmarks engine` runs one group only: judging, engine, training or wrong_verdicts.
 """
 
 import sys
@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import engine
 import judging
+import training
 import wrong_verdicts
 from timing import print_ratio
 
@@ -19,6 +20,7 @@ Lines = Iterator[tuple[str, float, float]]
 GROUPS: dict[str, Callable[[], Lines]] = {
     "judging": judging.ratios,
     "engine": engine.ratios,
+    "training": training.ratios,
     "wrong_verdicts": wrong_verdicts.ratios,
 }
 

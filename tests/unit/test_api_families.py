@@ -6,6 +6,8 @@ import pytest
 from fake_world import FakeWorld, fake_setup
 from workspace import assert_one_line, failure, make_workspace, swap
 
+from harness.cli.main import status
+from harness.errors import UserError
 from harness.loading import load_experiment
 from harness.runner.execute import write_step
 from harness.specs import ApiSpec
@@ -58,6 +60,11 @@ def with_api(root: Path, text: str) -> None:
         ("api: {url: http://h, model: m, parallel: 0}", "3:42", ["at least 1"]),
         ("api: {url: http://h}", "3:1", ["api.model is missing"]),
         ("decoding: [likelihood]\napi: {url: http://h, model: m}", "3:1", ["how likely a label is", "[generate]"]),
+        (
+            "decoding: [generate, likelihood]\napi: {url: http://h, model: m}",
+            "3:1",
+            ["decoding is [generate, likelihood]", "how likely a label is", "Fix: decoding: [generate]"],
+        ),
     ],
 )
 def test_a_wrong_api_is_one_line_without_the_secret(root: Path, text: str, place: str, words: list[str]) -> None:
@@ -97,6 +104,49 @@ def test_prices_and_limits_are_no_part_of_an_answer_and_the_model_is(root: Path)
     assert len(first) == 2
     assert keys(", usd_per_million_in: 3, retries: 9, parallel: 2, key_env: OTHER, timeout_seconds: 5.0") == first
     assert not keys("2") & first
+
+
+@pytest.mark.parametrize(
+    ("url", "bare"),
+    [
+        ("http://llm.example.com/v1", True),
+        ("HTTP://8.8.8.8:8000/v1", True),
+        ("http://[2001:4860:4860::8888]/v1", True),
+        ("http://10.example.com", True),
+        ("https://llm.example.com/v1", False),
+        ("http://localhost:8000/v1", False),
+        ("http://127.0.0.1:8000", False),
+        ("http://[::1]:8000", False),
+        ("http://192.168.1.7/v1", False),
+        ("http://10.0.0.7/v1", False),
+        ("http://gpu-box:8000/v1", False),
+        ("http://gpu.local/v1", False),
+        ("http://host.docker.internal/v1", False),
+    ],
+)
+def test_a_key_in_the_clear_is_one_that_leaves_the_house_unencrypted(url: str, bare: bool) -> None:
+    assert ApiSpec(url=url, model="m").bares_key == bare
+    assert not ApiSpec(url=url, model="m", key_env=None).bares_key
+
+
+def test_a_run_warns_of_a_key_in_the_clear_before_anything_is_asked(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def begun(*_: object, **__: object) -> None:
+        raise UserError("begun")
+
+    monkeypatch.setenv("MY_KEY", PLANTED)
+    monkeypatch.setattr("harness.cli.running.run_to_goal", begun)
+    with_api(workspace, "api: {url: HTTP://llm.example.com/v1, model: m, key_env: MY_KEY}")
+    assert status(["baselines", "experiments/first.yaml"]) == 2
+    before, _, _ = " ".join(capsys.readouterr().err.split()).partition(" begun")
+    assert before.endswith(
+        f"warning: {FILE}:3:12: api.url begins with http://, so the key in MY_KEY travels unencrypted. "
+        "Fix: url: https://llm.example.com/v1"
+    )
+    swap(workspace, FILE, "HTTP://", "https://")
+    assert status(["baselines", "experiments/first.yaml"]) == 2
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_what_tokens_cost() -> None:

@@ -47,6 +47,14 @@ def test_more_shots_than_training_examples_are_remarked_on(workspace: Path, caps
     assert remark.endswith("few_shot/two.")
 
 
+def test_a_search_for_more_shots_than_training_examples_is_remarked_on(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swap(workspace, "baselines/few_shot.yaml", "  - {name: two", "  - {name: plain}\nsearch: {space: {shots: [7]}} #")
+    assert status(["check", "experiments/first.yaml", "--json"]) == 0
+    assert "the search of few_shot." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "start", "words"),
     [

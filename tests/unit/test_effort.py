@@ -70,7 +70,7 @@ def test_the_side_that_got_less_than_half_is_named(spec: Path) -> None:
     ]
     swap(spec.parents[1], "experiments/first.yaml", "engineered]", "engineered, optimised]")
     texts = ", ".join(["plain", *(f'"{letter}: {{input}}"' for letter in ascii_letters[:30])])
-    one = "shots: [0], choose: [bm25], seed: [0], order: [0], layout: [turns]"
+    one = "shots: [0], seed: [0], order: [0], layout: [turns]"
     many = f"search: {{trials: 31, space: {{instruction: [{texts}], {one}}}}}"
     write(spec.parents[1], "baselines/optimised.yaml", f"family: optimised\ndescription: Searched.\n{many}\n")
     shared, uneven = counted(spec, "search.trials=1").notes

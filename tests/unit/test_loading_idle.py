@@ -28,6 +28,11 @@ def family(root: Path, *variants: str, more: str = "") -> None:
         ("{name: a, shots: 2, choose: bm25, seed: 3}", "seed", ["variants.0.seed", "choose: bm25", "leave seed out"]),
         ("{name: a, shots: 1, order: 3}", "order", ["variants.0.order", "a single one", "leave order out"]),
         (
+            "{name: a, shots: 2, order: 5}",
+            "order",
+            ["order is 5, a shuffle that leaves 2 shots as they", "Fix: order: 1"],
+        ),
+        (
             '{name: a, prompt: engineered, pattern: "{input}"}',
             "pattern",
             ["pattern would do nothing", "leave pattern"],
@@ -89,6 +94,88 @@ def test_a_family_that_several_tasks_share_may_name_both_ways_of_answering(root:
     swap(root, FILE, "[generate, likelihood]", "[likelihood]")
     likeliest = load_experiment(root / "experiments/first.yaml", overrides=MOOD).families
     assert ["likelihood"] in [family.decoding for family in likeliest]
+
+
+SPACE = f"{HEAD}search:\n  space:\n"
+
+
+@pytest.mark.parametrize(
+    ("space", "place", "words"),
+    [
+        (
+            "shots: [0]\n    choose: [bm25]",
+            "6:5",
+            ["search.space.choose is about", "the search shows none", "Fix: add shots: [0, 3], or leave choose out"],
+        ),
+        (
+            "shots: [0]\n    layout: [text]\n    order: [0, 1]\n    seed: [1]",
+            "8:5",
+            ["search.space.seed", "so seed, order and layout would do nothing"],
+        ),
+        (
+            "choose: [bm25]\n    seed: [0, 1]",
+            "6:5",
+            ["choose: [bm25] leaves nothing to chance", "or choose: [random, bm25]"],
+        ),
+        ("shots: [0, 1]\n    order: [0, 1]", "6:5", ["search.space.order", "the search shows a single one"]),
+        (
+            "shots: [0, 2]\n    order: [5]",
+            "6:5",
+            ["order is [5], a shuffle that leaves [0, 2] shots as they were", "order: [0, 1]"],
+        ),
+        ("shots: [3, 0, 3]", "5:19", ["search.space.shots names 3 twice", "Fix: shots: [3, 0]"]),
+        ("system: [null, null]", "5:20", ["search.space.system names null twice", "Fix: system: [null]"]),
+    ],
+)
+def test_a_choice_of_the_search_without_effect_is_one_message(
+    root: Path, space: str, place: str, words: list[str]
+) -> None:
+    write(root, FILE, f"{SPACE}    {space}\n")
+    assert_one_line(failure(), f"{FILE}:{place}", *words)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        "shots: [0]",
+        "shots: [0]\n    order: [0]\n    seed: [0]\n    choose: [random]\n    layout: [turns]",
+        "choose: [bm25]",
+        "choose: [bm25, random]\n    seed: [1]",
+        "shots: [0, 2]\n    order: [5, 1]",
+        "shots: [1]\n    layout: [text]",
+        "shots: [1000000000]\n    order: [1]",
+    ],
+)
+def test_choices_that_do_something_or_were_not_written_are_fine(root: Path, space: str) -> None:
+    write(root, FILE, f"{SPACE}    {space}\n")
+    load_experiment(root / "experiments/first.yaml")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("{name: a}", "{name: b, prompt: plain, shots: 0}"),
+        ("{name: a, shots: 2, order: 1}", "{name: b, shots: 2, order: 2}"),
+        ("{name: a, shots: 3, choose: bm25}", "{name: b, choose: bm25, shots: 3, layout: turns}"),
+        ('{name: a, pattern: "Q {input}"}', "{name: b, pattern: 'Q {input}'}"),
+        ("{name: a, rule: copy}", "{name: b, rule: copy}"),
+    ],
+)
+def test_variants_that_ask_the_same_are_one_message(root: Path, one: str, other: str) -> None:
+    family(root, one, other)
+    what = "variants.1 ('b') asks what 'a' asks. Fix: leave b out"
+    assert_one_line(failure(), f"{FILE}:5:12", what)
+
+
+def test_variants_that_differ_in_what_is_asked_are_fine(root: Path) -> None:
+    shots = ("{name: a, shots: 3, order: 1}", "{name: b, shots: 3, order: 4}", "{name: c, shots: 3, seed: 1}")
+    rules = (
+        "{name: d, rule: constant, answer: x}",
+        "{name: e, rule: constant, answer: y}",
+        "{name: f, rule: constant}",
+    )
+    family(root, *shots, *rules, "{name: g}", "{name: h, system: Hi.}", "{name: i, prompt: engineered}")
+    load_experiment(root / "experiments/first.yaml")
 
 
 def test_too_few_calls_for_miprov2_are_told_with_the_least(root: Path) -> None:

@@ -15,6 +15,7 @@ from harness.asks import Sizes
 from harness.cli.main import status
 from harness.errors import UserError
 from harness.estimate import expected_work
+from harness.family_asks import every_family_asks
 from harness.loading import Resolved, load_experiment
 from harness.plan import family_champions
 from harness.plan.setup import Setup
@@ -191,7 +192,29 @@ def test_check_reads_the_corpus_and_places_its_mistakes(
     said = " ".join(capsys.readouterr().err.split())
     assert "tasks/qa/task.yaml:11:41: the corpus has no column 'bdy'" in said
     swap(tmp_path, "experiments/first.yaml", "rag, ", "")
+    capsys.readouterr()
     assert status(["check", str(spec)]) == 0, "a corpus that nobody asks is not read"
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"{TASK}:11:1: no family of this experiment reads the task's corpus" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.jsonl", "\n", "tasks/qa/people/a.jsonl: the file holds no rows. Fix: fill it, or name another"),
+        ("a.jsonl", "{", "tasks/qa/people/a.jsonl: data cannot be read:"),
+        ("a.txt", "x", "corpus.source is 'tasks/qa/people': the folder holds no data file. Fix: put JSONL"),
+    ],
+)
+def test_a_corpus_that_cannot_be_read_is_told_where_it_is_named(
+    spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, words: str
+) -> None:
+    for file in (tmp_path / "tasks/qa/people").iterdir():
+        file.unlink()
+    write(tmp_path, f"tasks/qa/people/{name}", text)
+    assert status(["check", str(spec)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{TASK}:11:18: {words}")
 
 
 @pytest.mark.parametrize(
@@ -239,7 +262,13 @@ def test_passages_take_time_in_the_estimate(spec: Path) -> None:
     resolved = load_experiment(spec)
     short = Sizes(8, 4, 4, 40.0, 8.0, passage_characters=0.0)
     seconds = [
-        next(work.seconds for work in expected_work(resolved, sizes=sizes, weight_bytes=10**9) if work.kind == "prompt")
+        next(
+            work.seconds
+            for work in expected_work(
+                resolved, asked=every_family_asks(resolved, sizes=sizes), sizes=sizes, weight_bytes=10**9
+            )
+            if work.kind == "prompt"
+        )
         for sizes in (short, replace(short, passage_characters=600.0), replace(short, passage_characters=6000.0))
     ]
     assert seconds[0] < seconds[1] < seconds[2]

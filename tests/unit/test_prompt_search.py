@@ -13,6 +13,7 @@ from harness.adapters import study
 from harness.asks import Sizes
 from harness.cli.running import mirror_studies
 from harness.estimate import Work, expected_work
+from harness.family_asks import every_family_asks
 from harness.loading import load_experiment
 from harness.plan import Goal, Plan
 from harness.plan.effort import cost, of_prompts, of_tuning
@@ -192,7 +193,8 @@ def test_an_equal_budget_is_reached_and_passed_by_less_than_one_prompt(spec: Pat
 
 def test_an_equal_budget_ends_with_the_space(spec: Path) -> None:
     edited(spec, "trials: 5", "trials: 5\n  budget: equal")
-    edited(spec, "shots: [0, 2, 4]", "shots: [0]")
+    of_shots = "    choose: [random, bm25]\n    seed: [0, 1]\n    order: [0, 1]\n"
+    edited(spec, f"shots: [0, 2, 4]\n{of_shots}", "shots: [0]\n")
     plan, world = reached(spec)
     mine, tuning = spent(plan, world)
     assert len(plan.prompt_searches["optimised"].tried) == 4
@@ -220,7 +222,10 @@ def test_the_estimate_counts_the_prompts_of_the_search(spec: Path) -> None:
     def prompts() -> Work:
         resolved = load_experiment(spec, overrides=["baselines=[trivial, zero_shot, optimised]"])
         sizes = Sizes(train=6, validation=2, test=3, input_characters=40, reference_characters=8)
-        return next(row for row in expected_work(resolved, sizes=sizes, weight_bytes=10**6) if row.kind == "prompt")
+        asked = every_family_asks(resolved, sizes=sizes)
+        return next(
+            row for row in expected_work(resolved, asked=asked, sizes=sizes, weight_bytes=10**6) if row.kind == "prompt"
+        )
 
     assert (prompts().count, prompts().title) == (2 + 5, "prompts on validation, 5 of 7 by search")
     edited(spec, "trials: 5", "trials: 5\n  budget: equal")
