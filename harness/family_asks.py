@@ -38,7 +38,7 @@ def tuned_ask(resolved: Resolved, *, sizes: Sizes) -> Ask:
 def epochs(resolved: Resolved, *, typical: Callable[[Sequence[int]], float] = fmean) -> int:
     """Training epochs of the whole search, with so many in each trial."""
     search = resolved.experiment.search
-    return max(1, round(search.trials * typical(search.space.epochs)))
+    return max(1, round(search.most_trials * typical(search.space.epochs)))
 
 
 @dataclass(frozen=True)

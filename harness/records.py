@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Split = Literal["train", "validation", "test"]
 Verdict = Literal["FINE_TUNE", "PROMPT", "INCONCLUSIVE"]
@@ -57,6 +57,8 @@ class Epoch(Record):
     """Tokens trained on in this epoch."""
     validation: dict[str, float]
     """Metrics on generated validation output."""
+    scores: list[float] = Field(default=[], exclude=True, repr=False)
+    """The deciding metric item by item, where the pruner compares items."""
 
 
 class Trial(Record):

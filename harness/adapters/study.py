@@ -10,31 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapters.prompt_study import suggested_prompt
+from harness.adapters.pruners import should_stop, state_of
+from harness.adapters.samplers import REMEMBERING, grid, sampler_of
 from harness.adapters.studies import journal, study_of
 from harness.records import Trial
 from harness.specs import SearchSpec
 
 __all__ = ["mirror", "should_stop", "suggested", "suggested_prompt"]
 
-STARTUP = 2
-"""Trials that must finish before the median can stop another."""
-
-
 def suggested(spec: SearchSpec, *, history: Sequence[Trial], number: int, metric: str) -> dict[str, Any]:
-    """Parameters of trial `number`, given the trials before it."""
-    study = _study(spec, history=history, seed=spec.seed + number, metric=metric)
-    return _sampled(study.ask(_distributions(spec)).params, spec=spec)
-
-
-def should_stop(spec: SearchSpec, *, history: Sequence[Trial], running: Trial, metric: str) -> bool:
-    """Whether the pruner would stop `running` after its last epoch."""
-    if spec.pruner == "none" or not running.epochs or running.number == 0:
-        return False
-    study = _study(spec, history=history, seed=spec.seed, metric=metric)
-    trial = study.ask()
-    for epoch in running.epochs:
-        trial.report(epoch.validation[metric], epoch.epoch)
-    return bool(trial.should_prune())
+    """Parameters of trial `number`, below `spec.most_trials`, given the trials before it."""
+    distributions = _distributions(spec)
+    if spec.sampler == "grid":
+        return _sampled(grid(distributions, seed=spec.seed)[number], spec=spec)
+    if spec.sampler in REMEMBERING:
+        study = _proposed_again(spec, history=history)
+    else:
+        study = _study(spec, history=history, seed=spec.seed + number, metric=metric)
+    return _sampled(study.ask(distributions).params, spec=spec)
 
 
 def mirror(spec: SearchSpec, *, history: Sequence[Trial], path: Path, name: str, metric: str) -> None:
@@ -46,26 +39,29 @@ def mirror(spec: SearchSpec, *, history: Sequence[Trial], path: Path, name: str,
 def _study(
     spec: SearchSpec, *, history: Sequence[Trial], seed: int, metric: str, storage: Any = None, name: str | None = None
 ) -> Any:
-    import optuna
-
-    samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
-    pruner = (
-        optuna.pruners.MedianPruner(n_startup_trials=STARTUP) if spec.pruner == "median" else optuna.pruners.NopPruner()
-    )
     trials = [_frozen(trial, distributions=_distributions(spec), metric=metric) for trial in history]
-    return study_of(trials, sampler=samplers[spec.sampler](seed=seed), pruner=pruner, storage=storage, name=name)
+    return study_of(trials, sampler=sampler_of(spec, seed=seed), storage=storage, name=name)
+
+
+def _proposed_again(spec: SearchSpec, *, history: Sequence[Trial]) -> Any:
+    """The same trials asked for once more, in their order, and told what came of them."""
+    study = study_of([], sampler=sampler_of(spec, seed=spec.seed))
+    for trial in history:
+        asked = study.ask(_distributions(spec))
+        scored = trial.status != "failed" and trial.value is not None
+        study.tell(asked, trial.value if scored else None, state=None if scored else state_of(trial))
+    return study
 
 
 def _frozen(trial: Trial, *, distributions: dict[str, Any], metric: str) -> Any:
     import optuna
 
-    states = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
     return optuna.trial.create_trial(
         params={name: trial.params[name] for name in distributions},
         distributions=distributions,
         value=None if trial.status == "failed" else trial.value,
         intermediate_values={epoch.epoch: epoch.validation[metric] for epoch in trial.epochs},
-        state=optuna.trial.TrialState[states[trial.status]],
+        state=state_of(trial),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from harness.jsonl import read_rows
 from harness.plan import build
 from harness.plan.answering import tuned_answer_step
 from harness.plan.desk import Desk
@@ -36,7 +37,7 @@ class _Search:
             scores = self._validated(trained, title=f"trial {trial.number}, epoch {epoch}")
             if scores is None:
                 return trial, seconds
-            trial = with_epoch(trial, trained=trained, scores=scores, metric=self.setup.metric)
+            trial = with_epoch(trial, trained=trained, scores=scores, setup=self.setup)
             if epoch < trial.params["epochs"] and self._lags(trial, history=history):
                 return trial.model_copy(update={"status": "pruned"}), seconds
             previous = trained.key
@@ -76,7 +77,7 @@ def planned_trials(
     spec, search = setup.resolved.experiment.search, _Search(setup, desk, prompt, data, labels)
     history: list[Trial] = []
     spent = 0.0
-    for number in range(spec.trials):
+    for number in range(spec.most_trials):
         if spec.budget_minutes is not None and spent >= 60 * spec.budget_minutes:
             break
         params = setup.sampler.suggested(spec, history=history, number=number, metric=setup.metric)
@@ -90,19 +91,26 @@ def planned_trials(
     return history
 
 
-def with_epoch(trial: Trial, *, trained: Artifact, scores: Artifact, metric: str) -> Trial:
+def with_epoch(trial: Trial, *, trained: Artifact, scores: Artifact, setup: Setup) -> Trial:
     """The trial with one more epoch; the earliest of the best epochs is kept."""
-    number = len(trial.epochs) + 1
+    number, metric = len(trial.epochs) + 1, setup.metric
     epoch = Epoch(
         epoch=number,
         train_loss=trained.summary["train_loss"],
         tokens=trained.summary["tokens"],
         validation=scores.summary["mean"],
+        scores=_item_scores(scores, metric=metric) if setup.resolved.experiment.search.pruner == "wilcoxon" else [],
     )
     value = epoch.validation[metric]
     better = trial.value is None or value > trial.value
     update: dict[str, Any] = {"epochs": [*trial.epochs, epoch]}
     return trial.model_copy(update=update | ({"value": value, "best_epoch": number} if better else {}))
+
+
+def _item_scores(scores: Artifact, *, metric: str) -> list[float]:
+    """Macro-F1 is no mean over items; there an item counts by whether it is right."""
+    rows = read_rows(scores.path / "scores.jsonl")
+    return [float(row[metric] if metric in row else row["valid"] and row["label"] == row["reference"]) for row in rows]
 
 
 def champion(trials: list[Trial]) -> Trial | None:

@@ -1,6 +1,6 @@
 """What an experiment is: one YAML file a person can write from memory."""
 
-from math import gcd
+from math import gcd, prod
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -16,6 +16,8 @@ def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
     return ends
 
 
+GRID_POINTS = 4
+"""Values that a grid takes from a range, both ends included."""
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 # strict=False: YAML and JSON have lists where Python has tuples.
@@ -56,6 +58,13 @@ class SpaceSpec(Spec):
     target_modules: list[str] = Field(default=["all-linear"], min_length=1)
     """Modules to adapt: `all-linear`, or names joined by `+` such as `q_proj+v_proj`."""
 
+    @property
+    def grid_size(self) -> int:
+        """Combinations in a grid, with `GRID_POINTS` values of each range."""
+        lists = (self.rank, self.epochs, self.alpha_over_rank, self.target_modules)
+        ranges = (self.learning_rate, self.dropout)
+        return prod([*map(len, lists), *(1 if low == high else GRID_POINTS for low, high in ranges)])
+
 
 class SearchSpec(Spec):
     """How the tuning arm looks for its best adapter."""
@@ -66,10 +75,14 @@ class SearchSpec(Spec):
     """Configurations to try."""
     space: SpaceSpec = SpaceSpec()
     """What to vary."""
-    sampler: Literal["tpe", "random"] = "tpe"
-    """Optuna sampler."""
-    pruner: Literal["median", "none"] = "median"
-    """Stop a trial whose epoch is below the median of earlier trials at that epoch."""
+    sampler: Literal["tpe", "random", "grid", "gp", "cmaes"] = "tpe"
+    """Optuna's: `tpe`, `gp` (Gaussian process) and `cmaes` learn from earlier trials; `grid` takes each combination
+    once, four values of a range.
+    """
+    pruner: Literal["median", "patient", "hyperband", "wilcoxon", "none"] = "median"
+    """Stop a trial between epochs: `median`: below the median of earlier trials at that epoch; `patient`: that, after an
+    epoch without a gain; `hyperband`: outside the best third; `wilcoxon`: worse than the best trial, item by item.
+    """
     seed: int = Field(default=0, ge=0)
     """Seed of sampler, data order and initialisation."""
     budget_minutes: float | None = Field(default=None, gt=0, examples=[60.0])
@@ -84,6 +97,11 @@ class SearchSpec(Spec):
     """Share of the steps that warm the learning rate up; cosine decay follows."""
     weight_decay: float = Field(default=0.01, ge=0)
     """AdamW weight decay."""
+
+    @property
+    def most_trials(self) -> int:
+        """Configurations that are tried; a grid may have fewer than `trials`."""
+        return min(self.trials, self.space.grid_size) if self.sampler == "grid" else self.trials
 
     @model_validator(mode="after")
     def _divisible(self) -> "SearchSpec":

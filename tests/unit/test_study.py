@@ -33,7 +33,7 @@ def searched(spec: SearchSpec, *, history: list[Trial], until: int) -> list[Tria
     return history
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "gp", "cmaes"])
 def test_an_interrupted_search_equals_an_undisturbed_one(sampler: str) -> None:
     spec = SPEC.model_copy(update={"sampler": sampler})
     whole = searched(spec, history=[], until=12)
@@ -72,3 +72,56 @@ def test_the_journal_opens_as_an_optuna_study(tmp_path: Any) -> None:
     )
     assert [one.params["rank"] for one in loaded.trials] == [one.params["rank"] for one in history]
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".new"] == []
+
+
+def test_a_grid_takes_each_combination_once() -> None:
+    space = SpaceSpec(rank=[4, 8], epochs=[1], learning_rate=(1e-4, 1e-1), dropout=(0.0, 0.0))
+    spec = SPEC.model_copy(update={"sampler": "grid", "trials": 50, "space": space})
+    assert spec.most_trials == 8
+    tried = [study.suggested(spec, history=[], number=number, metric="m") for number in range(8)]
+    assert sorted((one["rank"], one["learning_rate"]) for one in tried) == [
+        (rank, rate) for rank in (4, 8) for rate in (1e-4, 1e-3, 1e-2, 1e-1)
+    ]
+
+
+@pytest.mark.parametrize("sampler", ["gp", "cmaes"])
+def test_samplers_that_learn_come_near_the_best(sampler: str) -> None:
+    """Of the optimum at the low end of a range of two powers of ten, random search would see little."""
+    space = SpaceSpec(rank=[8], epochs=[1], learning_rate=(1e-4, 1e-2), dropout=(0.0, 0.5))
+    spec = SPEC.model_copy(update={"sampler": sampler, "space": space})
+    rates = [one.params["learning_rate"] for one in searched(spec, history=[], until=24)]
+    assert sum(rates[12:]) < 0.6 * sum(rates[:12])
+
+
+def test_patience_gives_an_epoch_more_to_a_trial_that_lags() -> None:
+    params = study.suggested(SPEC, history=[], number=0, metric="m")
+    history = [trial(i, params, 0.5, 0.6, 0.7) for i in range(3)]
+    spec = SPEC.model_copy(update={"pruner": "patient"})
+    falls = trial(3, params, 0.3, 0.2, 0.1, status="running")
+    rises = trial(3, params, 0.1, 0.2, 0.3, status="running")
+    first = trial(3, params, 0.1, status="running")
+    stops = [study.should_stop(spec, history=history, running=one, metric="m") for one in (falls, rises, first)]
+    assert stops == [True, False, False]
+
+
+def test_hyperband_keeps_the_best_third_of_a_bracket() -> None:
+    params = study.suggested(SPEC, history=[], number=0, metric="m")
+    spec = SPEC.model_copy(update={"pruner": "hyperband", "space": SpaceSpec(epochs=[2])})
+    history = [trial(i, params, 0.5, 0.6) for i in range(6)]
+    assert study.should_stop(spec, history=history, running=trial(6, params, 0.2, status="running"), metric="m")
+    assert not study.should_stop(spec, history=history, running=trial(6, params, 0.9, status="running"), metric="m")
+
+
+def test_wilcoxon_stops_a_trial_that_is_worse_on_most_items() -> None:
+    params = study.suggested(SPEC, history=[], number=0, metric="m")
+    spec = SPEC.model_copy(update={"pruner": "wilcoxon"})
+    best = scored(trial(0, params, 0.7), [0.6 + 0.01 * i for i in range(20)], best_epoch=1)
+    worse = scored(trial(1, params, 0.6, status="running"), [0.5 + 0.01 * i for i in range(20)])
+    other = scored(trial(1, params, 0.7, status="running"), [0.79 - 0.01 * i for i in range(20)])
+    stops = [study.should_stop(spec, history=[best], running=one, metric="m") for one in (worse, other)]
+    assert stops == [True, False]
+
+
+def scored(one: Trial, scores: list[float], **more: Any) -> Trial:
+    last = one.epochs[-1].model_copy(update={"scores": scores})
+    return one.model_copy(update={"epochs": [*one.epochs[:-1], last], **more})
