@@ -2,12 +2,9 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-
-_Handler = Callable[[int, FrameType | None], object] | int | None
-
 
 AGAIN = 0.5
 """Seconds until an alarm that was swallowed, as one is in a destructor, rings again."""
@@ -19,22 +16,20 @@ def deadline(seconds: float) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGALRM, _expired)
+    working = True
+
+    def expired(number: int, frame: FrameType | None) -> None:
+        if working:
+            raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, expired)
     signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    # Twice finally: an alarm that rings in the inner one must not leave itself on.
     try:
-        yield
-    finally:
-        _silence(before)
-
-
-def _silence(before: _Handler) -> None:
-    """Stop the alarm, even if it rings while it is being stopped."""
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            yield
+        finally:
+            working = False
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _expired(number: int, frame: FrameType | None) -> None:
-    raise TimeoutError

@@ -1,9 +1,9 @@
 """Turn a batch of examples into the loss of stock SFT with less work: no padding, no token twice, no idle LM head.
 
 The rows of a batch lie behind each other in one row and see only themselves; what all of them begin with, such as an
-instruction, is read once, and its gradients add up as if each row had read it. Scores over the vocabulary are computed
-only where a completion's token is predicted. Stock SFTTrainer pads every row, reads every beginning, and off the GPU
-scores every token.
+instruction, is read once, and its gradients add up as if each row had read it; with LoRA dropout, its noise is the same
+for those rows. Scores over the vocabulary are computed only where a completion's token is predicted. Stock SFTTrainer
+pads every row, reads every beginning, and off the GPU scores every token.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,8 @@ IGNORED = -100
 """Label of a token that is not learnt."""
 ROOM = 1024
 """Tokens in a row of several examples: attention looks at every pair of them, also where it sees nothing."""
+SCORES_BYTES, SCORE_BYTES = 2**28, 4
+"""Scores over the vocabulary that are held at once on a CPU, and the size of one."""
 
 
 class Lane(NamedTuple):
@@ -38,8 +40,8 @@ class PackedBatch(NamedTuple):
     """[1, tokens]."""
     positions: torch.Tensor
     """[1, tokens]: each token's place in its own example."""
-    mask: torch.Tensor
-    """[1, 1, tokens, tokens], true where a row sees a column: its own example, up to itself."""
+    mask: torch.Tensor | None
+    """[1, 1, tokens, tokens], true where a row sees a column: its own example, up to itself; None for one example."""
     predicting: torch.Tensor
     """[targets]: where in the row the next token is learnt."""
     targets: torch.Tensor
@@ -64,18 +66,22 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc, unused-ignore]
         losses = torch.cat([_losses(model, packed(part, device=device)) for part in parts(lanes(inputs))])
         if self.model.training:
             self._total_train_tokens += int(inputs["attention_mask"].sum())
-        return losses.sum() / (max(len(losses), 1) if num_items_in_batch is None else num_items_in_batch)
+        learnt = len(losses) if num_items_in_batch is None else num_items_in_batch
+        return losses.sum() / torch.as_tensor(learnt).clamp(min=1)
 
 
 def _losses(model: Any, batch: PackedBatch) -> torch.Tensor:
-    """[targets] negative log-likelihoods, nats."""
-    logits = model(
-        input_ids=batch.ids,
-        position_ids=batch.positions,
-        attention_mask=batch.mask,
-        logits_to_keep=batch.predicting,
-        use_cache=False,
-    ).logits[0]
+    """[targets] negative log-likelihoods, nats.
+
+    TRL's own head holds no scores in memory; on a CPU it scores every token, so it is taken only for long answers.
+    """
+    asked = {"input_ids": batch.ids, "position_ids": batch.positions, "attention_mask": batch.mask, "use_cache": False}
+    vocabulary = model.get_output_embeddings().weight.shape[0]
+    if batch.ids.device.type != "cpu" or len(batch.targets) * vocabulary * SCORE_BYTES > SCORES_BYTES:
+        labels = torch.full_like(batch.ids, IGNORED)
+        labels[0, batch.predicting] = batch.targets
+        return -model(**asked, shift_labels=labels, fused_lm_head=True).log_probs[labels != IGNORED]
+    logits = model(**asked, logits_to_keep=batch.predicting).logits[0]
     return cross_entropy(logits.float(), batch.targets, reduction="none")
 
 
@@ -115,7 +121,7 @@ def packed(examples: Sequence[Lane], *, device: Any) -> PackedBatch:
     return PackedBatch(
         torch.tensor([ids], device=device),
         torch.tensor([positions], device=device),
-        _mask(torch.tensor(owners, device=device)),
+        _mask(torch.tensor(owners, device=device)) if len(examples) > 1 else None,
         torch.tensor(predicting, dtype=torch.long, device=device),
         torch.tensor(targets, dtype=torch.long, device=device),
     )

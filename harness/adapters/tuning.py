@@ -16,7 +16,7 @@ class EpochOutcome(NamedTuple):
     loss: float
     """Mean loss over completion tokens, nats."""
     tokens: int
-    """Tokens read in training, padding left out."""
+    """Tokens of the examples, padding left out; what several begin with counts for each."""
     cut: int
     """Examples as long as max_length or longer, whose end was cut."""
     dropped: int
@@ -97,13 +97,15 @@ def _trainer(
 ) -> Any:
     from datasets import Dataset
     from transformers import PrinterCallback
+    from trl import SFTTrainer
 
     from harness.adapters.completion_trainer import fitting_trainer
 
-    arguments = _arguments(inputs, out=out)
+    kind = fitting_trainer(model)
+    arguments = _arguments(inputs, out=out, pads=kind is SFTTrainer)
     tuned.train()
     optimizer = _optimizer(tuned, inputs=inputs)
-    trainer = fitting_trainer(model)(
+    trainer = kind(
         model=tuned,
         args=arguments,
         train_dataset=Dataset.from_list(rows),
@@ -119,7 +121,8 @@ def _trainer(
     return trainer
 
 
-def _arguments(inputs: dict[str, Any], *, out: Path) -> Any:
+def _arguments(inputs: dict[str, Any], *, out: Path, pads: bool) -> Any:
+    """`pads`: rows of a batch are filled up to the longest, so that those of a length go together."""
     import torch
     from trl import SFTConfig
 
@@ -133,6 +136,7 @@ def _arguments(inputs: dict[str, Any], *, out: Path) -> Any:
         learning_rate=inputs["params"]["learning_rate"],
         max_length=settings["max_length"],
         completion_only_loss=True,
+        train_sampling_strategy="group_by_length" if pads else "random",
         seed=_seed(inputs),
         save_strategy="no",
         report_to=[],

@@ -89,7 +89,7 @@ def _facts(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if row["warning"]:
         yield "warning", row["warning"]
     own = "" if row["bounded"] else "; how often an optimiser asks for itself has no bound"
-    yield "requests", f"{most} {row['requests']:,}, with the items, those of the test set too{own}"
+    yield "requests", f"{most} {row['requests']:,}, repeats not counted, with the items, those of the test set too{own}"
     yield "tokens", f"{most} {row['tokens_in']:,} read and {row['tokens_out']:,} written"
     yield "dollars", _price(row, most=most)
     paced = f"{most} {minutes(row['seconds'])} at its rate limit" if row["seconds"] is not None else ""

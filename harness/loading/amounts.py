@@ -1,15 +1,17 @@
 """Turn a number as people write it, in words, with separators or with a unit, into the number that a key asks for."""
 
-import math
 import re
+from math import isfinite
 from typing import Any
 
 _DOLLARS = re.compile(r"(US)?\$|\bUSD\b|\$$", re.IGNORECASE)
 """Around a price, `$0.15` or `0.15 USD`."""
-_COMMA = re.compile(r"\s*(\d+),(\d+)\s*")
-"""A decimal comma."""
+_COMMA = re.compile(r"\s*(\d+),(\d{1,2}|\d{4,})(?!\d)\s*")
+"""A decimal comma; with three digits behind it, it may be one of thousands."""
 _THOUSANDS = re.compile(r"\s*[1-9]\d{0,2}(?:[ ,_']\d{3})+\s*")
-_WITH_UNIT = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*(?:requests?|req)?\s*(/|per\b)?\s*([a-z]+)\.?\s*", re.IGNORECASE)
+_WITH_UNIT = re.compile(
+    r"\s*(\d+(?:\.\d+|,\d{1,2}|,\d{4,})?)\s*(?:requests?|req)?\s*(/|per\b)?\s*([a-z]+)\.?\s*", re.IGNORECASE
+)
 _WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _SECONDS = {
     **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), 0.001),
@@ -29,7 +31,7 @@ def amount(value: Any, *, kind: Any, name: str = "") -> Any:
     number = _in_words(value) if kind is int else None
     number = next((n for n in (number, _in_unit(value, name=name), number_in(value)) if n is not None), None)
     if kind is int:
-        return int(number) if number is not None and number == int(number) else value
+        return int(number) if number is not None and isfinite(number) and number == int(number) else value
     return value if number is None else number
 
 
@@ -41,7 +43,7 @@ def number_in(value: Any) -> float | None:
         number = float(_COMMA.sub(r"\1.\2", _DOLLARS.sub("", value)) if isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    return number if isfinite(number) else None
 
 
 def _in_words(value: Any) -> float | None:
@@ -63,4 +65,6 @@ def _in_unit(value: Any, *, name: str) -> float | None:
     if is_rate != bool(match[2]):
         return None
     exact = round(number * unit / seconds if is_rate else number * seconds / unit, 9)
+    if not isfinite(exact):
+        return None
     return int(exact) if exact == int(exact) else exact  # 60, as a person writes it.

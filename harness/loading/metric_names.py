@@ -37,9 +37,7 @@ def unknown_metric(
     if file is not None and reference is not None and re.search("[:./]", name):
         function, code = clipped(reference[1]), typed_path(file)
         what = f"{what}; a function is looked for in {code} only, not in a package or another file"
-        fix = (
-            f"write {function}(predictions, references), a score an item, into {code}, and {CODE_FILE}:{function} here"
-        )
+        fix = f"write {function}(answer, reference, input), from 0 to 1, into {code}; {CODE_FILE}:{function} here"
         return places.problem(path, what, fix=fix, key=True)
     fix = f"use {listed(known)}, {CODE_FILE}:FUNCTION or evaluate:NAME"
     return places.problem(path, what, fix=fix, key=True)

@@ -43,7 +43,7 @@ def move_of(path: KeyPath, value: Any, *, model: type[Spec], places: Places) -> 
     first = homes[0]
     is_here = first.model is model and (own is places or first.section[:1] == ("data",))
     elsewhere = "" if is_here else _file(first, model=model, places=places)
-    belongs = " or ".join(dict.fromkeys(_level(home.section) for home in homes))
+    belongs = " or ".join(dict.fromkeys(_level(home.section) for home in homes if home.model is first.model))
     belongs += f" in {elsewhere}" if elsewhere else ""
     belongs += f", as {first.key}" if first.key != path[-1] else ""
     target = (*first.section, first.key)
@@ -98,7 +98,7 @@ def _grown(home: Home, value: Any, there: KeyPath, *, document: Document) -> str
     leaf = {home.key: value}
     if below in (None, [], {}):
         grown = _section(asked, home.section[len(path) :], leaf, least=not home.is_overlay)
-    elif path == home.section and isinstance(below, str):
+    elif path == home.section and isinstance(below, str) and path[-1] not in _SECRET:
         grown = {**fitted(below, asked), **leaf}  # `model: sample` is short for model.name
     else:
         return None

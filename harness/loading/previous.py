@@ -38,7 +38,7 @@ def previous_problems(family: BaselineSpec, *, root: Path, experiment: str, plac
     try:
         name = earlier_run(family.previous)
         if name is None:
-            adapter_folder(family.previous, root=root)
+            adapter_folder(family.previous, root=root, experiment=experiment)
         else:
             _check_run(name, root=root, experiment=experiment)
     except UserError as error:
@@ -51,18 +51,21 @@ def earlier_run(previous: str) -> str | None:
     return previous.removeprefix(RUN).strip() if previous.startswith(RUN) else None
 
 
-def adapter_folder(previous: str, *, root: Path) -> Path:
-    """The folder of a plain LoRA adapter. Raises `UserError` for anything else."""
+def adapter_folder(previous: str, *, root: Path, experiment: str | None = None) -> Path:
+    """The folder of a plain LoRA adapter for a family of `experiment`. Raises `UserError` for anything else."""
     path = local_path(previous, base=root, root=root)
     if not os.path.isdir(path):
-        run = _run_of_that_name(previous, root=root)
+        run = _run_of_that_name(previous, root=root, experiment=experiment)
         raise (
             UserError("no such folder", fix=run)
             if run
             else misled(previous, "no such folder", base=root, root=root, fix=TWO_FORMS)
         )
     if not os.path.isfile(path / CONFIG):
-        raise UserError(f"the folder holds no {CONFIG}", fix=_run_of_that_name(previous, root=root) or TWO_FORMS)
+        raise UserError(
+            f"the folder holds no {CONFIG}",
+            fix=_run_of_that_name(previous, root=root, experiment=experiment) or TWO_FORMS,
+        )
     if not os.path.isfile(path / WEIGHTS):
         if os.path.isfile(path / PICKLED):
             raise UserError("its weights are pickled, which is not read", fix=f"save it again, as {WEIGHTS}")
@@ -71,9 +74,11 @@ def adapter_folder(previous: str, *, root: Path) -> Path:
     return path
 
 
-def _run_of_that_name(previous: str, *, root: Path) -> str | None:
-    """The form that names a run, where its name, its spec or the folder of its report was given."""
+def _run_of_that_name(previous: str, *, root: Path, experiment: str | None) -> str | None:
+    """The form that names an earlier run, where its name, its spec or the folder of its report was given."""
     name = Path(previous).stem
+    if name == experiment:
+        return None
     return f"previous: {RUN}{name}" if os.path.isfile(root / "experiments" / f"{name}.yaml") else None
 
 

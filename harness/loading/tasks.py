@@ -1,5 +1,6 @@
 """Turn a task's promises into checked files: its metrics, its prompts, its data."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -54,7 +55,12 @@ class TaskFiles:
         for field in ("instruction", "template"):
             for name in dict.fromkeys(match[1] for match in self._unsaid(getattr(self.spec, field))):
                 what = f"{field} has {{{name}}}, but the task has no {name}"
-                yield self.places.problem((field,), what, fix=_unsaid_fix(name))
+                yield self.places.problem((field,), what, fix=self._unsaid_fix(name))
+
+    def _unsaid_fix(self, name: str) -> str:
+        """Only labels can have definitions."""
+        with_it = "kind: label with definitions" if name == "definitions" else "kind: label"
+        return f"take {{{name}}} out, or {f'add {name}' if self.spec.kind == 'label' else with_it}"
 
     def _unsaid(self, text: str) -> Iterator[re.Match[str]]:
         return (match for match in re.finditer(r"\{(\w+)\}", text) if match[1] in unsaid(self.spec))
@@ -101,7 +107,8 @@ class TaskFiles:
             elif custom := CUSTOM.fullmatch(name):
                 yield from self._code_problems(path, custom[1])
             elif not is_metric(name):
-                yield unknown_metric(path, name, known=list(METRICS), places=self.places, folder=self.folder)
+                known = [other for other in METRICS if self.spec.kind == "label" or other not in _FOR_LABELS]
+                yield unknown_metric(path, name, known=known, places=self.places, folder=self.folder)
 
     def _code_problems(self, path: KeyPath, function: str) -> Iterator[Problem]:
         file = self.folder / CODE_FILE
@@ -131,7 +138,7 @@ class TaskFiles:
             yield self._in_prompt(text, match.start(), what, fix=_placeholder_fix(match[1]))
         for match in self._unsaid(text):
             what = f"the prompt has {match[0]}, but the task has no {match[1]}"
-            yield self._in_prompt(text, match.start(), what, fix=_unsaid_fix(match[1]))
+            yield self._in_prompt(text, match.start(), what, fix=self._unsaid_fix(match[1]))
 
     def _no_prompt(self, error: UserError) -> Problem:
         """No prompt can be read; what is said to be a file may be the prompt itself."""
@@ -140,7 +147,8 @@ class TaskFiles:
         what = f"engineered is {shown(source)}: {_reason(error)}"
         if re.search(r"[{\n]", source):
             return self.places.problem(("engineered",), what, fix=fix)
-        beside = sorted(file.name for file in (self.folder / source).parent.glob("*.txt"))
+        folder = (self.folder / source).parent
+        beside = sorted(file.name for file in folder.glob("*.txt")) if os.path.isdir(folder) else []
         if guess := nearest(Path(source).name, beside):
             fix = f"engineered: {flow(str(Path(source).parent / guess))}"
         found = misled(source, what, base=self.folder, root=self.root, fix=fix)
@@ -167,10 +175,6 @@ def _unknown(text: str, *, known: Sequence[str] = PLACEHOLDERS) -> Iterator[re.M
 
 def _placeholder_fix(name: str, *, known: Sequence[str] = PLACEHOLDERS) -> str:
     return did_you_mean(name, [f"{{{other}}}" for other in known], kind="placeholders")
-
-
-def _unsaid_fix(name: str) -> str:
-    return f"take {{{name}}} out, or {'add definitions' if name == 'definitions' else 'kind: label'}"
 
 
 def _reason(error: UserError) -> str:

@@ -7,9 +7,6 @@ from harness.loading.words import KeyPath, dotted
 from harness.prompts import placeholders
 from harness.specs import BaselineSpec, TaskSpec
 
-_NEEDED = ("input", "instruction", "passages")
-"""What a line cannot be left out for, as lines about labels are."""
-
 
 def unsaid(task: TaskSpec) -> list[str]:
     """Placeholders that this task has no words for; labels that it does not list are known from its data."""
@@ -36,7 +33,7 @@ def _pattern_problems(text: str, path: KeyPath, task: TaskSpec, places: Places) 
     for line in text.split("\n"):
         names = placeholders(line)
         empty = [name for name in unsaid(task) if name in names]
-        needed = [name for name in _NEEDED if name in names]
+        needed = [name for name in names if name not in unsaid(task)]
         if empty and needed:
             named = " and ".join(f"{{{name}}}" for name in empty)
             what = f"{dotted(path)} has {named} in the line of {{{needed[0]}}}, but task {task.name} has no {empty[0]}"

@@ -143,8 +143,9 @@ def _wrong_value(item: ErrorDetails, draft: _Draft) -> Problem:
     hidden = path[-1:] in _SECRET
     seen = "not shown here, for it may be a key" if hidden else shown(value, typed=typed)
     what = f"{dotted(path)} is {seen}; needs {_need(item, asked)}"
-    if path[-1:] == ("key_env",):  # Nothing that is made of it is shown either.
-        return places.problem(path, what, fix=places.setting(path, flow(asked.example)))
+    if path[-1:] == ("key_env",) or (hidden and isinstance(value, list)):  # Nothing that is made of it is shown either.
+        fix = section_fix(asked) if asked.example is None else places.setting(path, flow(asked.example))
+        return places.problem(path, what, fix=fix)
     if other := written_instead(item["loc"], value):
         return places.problem(path, what, fix=other)
     mended = mended_value(item, asked, typed=typed, accepted=lambda value: draft.accepts(path, value))

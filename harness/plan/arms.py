@@ -121,7 +121,7 @@ def written_text(prompt: PromptConfig) -> str:
     return f"{prompt.system or ''}\n{prompt.template}".strip()
 
 
-def short_of_examples(arms: Iterable[PromptArm], *, train: int, families: Iterable[BaselineSpec] = ()) -> list[str]:
+def short_of_examples(arms: Iterable[PromptArm], *, train: int, families: Iterable[BaselineSpec]) -> list[str]:
     """One sentence where prompts, or the searches of families, ask for more shots than there are training examples."""
     searches = {family.family: family.search.space.shots for family in families if family.search}
     names = [arm.name for arm in arms if arm.prompt and arm.prompt.shots > train]

@@ -65,7 +65,8 @@ class BaselineSpec(Spec):
     """A variant that an optimiser of DSPy writes, from training and validation examples."""
     decoding: list[Decoding] = Field(default=["generate", "likelihood"], min_length=1)
     """For tasks of kind label, how an answer is taken: `generate` writes it, `likelihood` takes the label that the
-    model finds likeliest. Each variant is tried in each way; tasks of other kinds and models by API only generate."""
+    model finds likeliest. Each variant is tried in each way. Tasks of other kinds, and models by API, only generate;
+    beside `api`, leave it out."""
     api: ApiSpec | None = None
     """Another model answers, by an OpenAI-compatible API; null asks the experiment's base model."""
     previous: str | None = None

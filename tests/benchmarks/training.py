@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, disable_progress_bars
 from engine import model
 from peft import LoraConfig, PeftModel, get_peft_model
 from timing import median_seconds
-from transformers import set_seed
+from transformers import PrinterCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from harness.adapters import sample_model
@@ -47,6 +47,7 @@ INPUTS: dict[str, Any] = {
 
 def ratios() -> Iterator[tuple[str, float, float]]:
     """(name, stock's median over ours or the share of equal steps, target)."""
+    disable_progress_bars()
     rows = _rows()
     with tempfile.TemporaryDirectory() as folder:
         stock, ours = Path(folder, "stock"), Path(folder, "ours")
@@ -108,6 +109,7 @@ def _stock(rows: list[dict[str, Any]], *, out: Path) -> list[float]:
     trainer = SFTTrainer(
         model=tuned, args=arguments, train_dataset=Dataset.from_list(rows), processing_class=held.tokenizer
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
     tuned.save_pretrained(str(out))
     strip(held)

@@ -85,7 +85,7 @@ def test_what_an_api_is_sent_and_costs(
     assert row["dollars"] == pytest.approx(row["tokens_in"] / 1000 + 2 * row["tokens_out"] / 1000)
     assert row["key"] == {"variable": "MY_KEY", "set": True, "remark": ""}
     text = told(capsys)
-    assert "api zero_shot asks m at http://h/v1 key in MY_KEY requests at most about 9, with the items" in text
+    assert "api zero_shot asks m at http://h/v1 key in MY_KEY requests at most about 9, repeats not counted" in text
     assert f"tokens at most about {row['tokens_in']:,} read and 576 written" in text
     assert f"dollars at most about ${row['dollars']:,.2f} time not known" in text
 
@@ -156,7 +156,10 @@ def test_what_an_optimiser_sends_is_an_estimate_and_says_so(
     # Each trial may hold an instruction of 300 tokens.
     assert after["tokens_in"] - before["tokens_in"] > 60 * 300
     text = told(capsys)
-    assert f"requests about {after['requests']}, with the items, those of the test set too; how often" in text
+    assert (
+        f"requests about {after['requests']}, repeats not counted, with the items, those of the test set too; how often"
+        in text
+    )
     assert "at most about" not in text.split(" power ")[0].split(" api ")[1]
 
 

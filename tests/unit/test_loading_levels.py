@@ -122,6 +122,14 @@ def test_a_family_is_built_upon_and_its_secrets_are_kept(root: Path, text: str, 
     assert PLANTED not in lines[0]
 
 
+@pytest.mark.parametrize("api", [PLANTED, f"[https://api.openai.com/v1, {PLANTED}]"])
+def test_a_key_that_stands_for_the_whole_section_is_kept(root: Path, api: str) -> None:
+    write(root, FILE, f"{HEAD}{PLAIN}api: {api}\nrequests_per_minute: 60\n")
+    lines = failure()
+    assert len(lines) == 2
+    assert PLANTED not in "".join(lines)
+
+
 def test_a_key_that_is_missing_where_it_belongs_is_one_mistake(root: Path) -> None:
     swap(root, TASK, "data:\n  source: tasks/qa/data.jsonl\n", "source: tasks/qa/data.jsonl\ndata:\n")
     assert_one_line(failure(), f"{TASK}:4:1", "Fix: write source: tasks/qa/data.jsonl under data, line 5")

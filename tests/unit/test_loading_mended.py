@@ -110,6 +110,10 @@ def test_rates_and_times_are_read_in_their_unit(root: Path, setting: str, column
         ("1,000", int, "train", 1000),
         ("0,15", float, "usd", 0.15),
         ("60/min", float, "timeout_seconds", "60/min"),
+        ("1,500/min", float, "requests_per_minute", "1,500/min"),
+        ("1,500", float, "usd_per_million_in", "1,500"),
+        ("9" * 310 + "s", float, "timeout_seconds", "9" * 310 + "s"),
+        ("1" + 110 * ",000", int, "trials", "1" + 110 * ",000"),
         ("60s", float, "requests_per_minute", "60s"),
         ("60s", float, "margin", "60s"),
         ("1.5", int, "trials", "1.5"),
@@ -152,6 +156,17 @@ def test_a_path_from_another_folder_is_offered_from_the_right_one(
     load_experiment(Path(FIRST))
 
 
+def test_a_prompt_in_the_place_of_its_file_is_told(root: Path) -> None:
+    swap(root, TASK, "kind: generation\n", f"engineered: {'Answer in a word, please. ' * 20}Say yes/no.\n")
+    assert_one_line(failure(), f"{TASK}:3:13", "cannot be read", "write the prompt into a file in tasks/qa")
+
+
+def test_an_experiment_is_not_offered_as_its_own_earlier_version(root: Path) -> None:
+    write(root, "baselines/few_shot.yaml", "family: few_shot\ndescription: x\nprevious: first\nvariants: [{name: a}]\n")
+    (line,) = failure()
+    assert "no such folder. Fix: name the folder" in line
+
+
 def test_a_corpus_beside_its_task_is_found(root: Path) -> None:
     write(root, "tasks/qa/texts.jsonl", '{"text": "x"}\n')
     swap(root, TASK, "kind: generation\n", "corpus: {source: texts.jsonl}\n")
@@ -161,13 +176,14 @@ def test_a_corpus_beside_its_task_is_found(root: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("package:nopkg:fn", [f"looked for in {CODE} only", f"into {CODE}, and metrics.py:fn here"]),
-        ("sklearn.metrics:f1_score", ["not in a package", "write f1_score(predictions, references)"]),
+        ("package:nopkg:fn", [f"looked for in {CODE} only", f"into {CODE}; metrics.py:fn here"]),
+        ("sklearn.metrics:f1_score", ["not in a package", "write f1_score(answer, reference, input)"]),
         (f"{CODE}:same_length", ["Fix: write metrics.py:same_length"]),
         ("same_length", ["Fix: write metrics.py:same_length"]),
         ("metrics.py", ["Fix: write metrics.py:same_length"]),
         ("evaluate/bleu", ["Fix: write evaluate:bleu"]),
         ("f1", ["Fix: did you mean token_f1?"]),
+        ("acc", ["Fix: use exact_match, "]),
     ],
 )
 def test_a_metric_that_is_not_there_says_where_it_is_looked_for(root: Path, name: str, words: list[str]) -> None:

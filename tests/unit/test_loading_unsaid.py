@@ -78,13 +78,19 @@ def test_a_label_task_fills_them_in_even_where_its_labels_come_from_the_data(roo
             "metrics: [",
             'template: "{definitions}{input}"\nmetrics: [',
             "12:11",
-            ["template has {definitions}", "add definitions"],
+            ["template has {definitions}", "or kind: label with definitions"],
         ),
     ],
 )
 def test_a_task_says_what_its_instruction_names(root: Path, old: str, new: str, place: str, words: list[str]) -> None:
     swap(root, QA, old, new)
     assert_one_line(failure(), f"{QA}:{place}", *words)
+
+
+def test_a_line_is_not_left_out_with_the_labels_that_are_known(root: Path) -> None:
+    variant(root, 'pattern: "Choose from {labels}. {definitions}\\n{input}"')
+    (line,) = failure(*MOOD)
+    assert "has {definitions} in the line of {labels}, but task mood has no definitions" in line
 
 
 def test_so_does_its_hand_written_prompt(root: Path) -> None:
