@@ -1,9 +1,9 @@
-"""Turn the epochs of a trial and those of the trials before it into whether it is worth another epoch, through Optuna."""
+"""Turn the epochs of a trial and those of the trials before it into whether it is worth one more, through Optuna."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.adapters.studies import study_of
+from harness.adapters.studies import settled_on, study_of
 from harness.records import Trial
 from harness.specs import SearchSpec
 
@@ -71,4 +71,5 @@ def _pruner(spec: SearchSpec) -> Any:
         "hyperband": lambda: pruners.HyperbandPruner(max_resource=max(spec.space.epochs)),
         "wilcoxon": lambda: pruners.WilcoxonPruner(p_threshold=P_THRESHOLD),
     }
-    return made[spec.pruner]()
+    with settled_on():
+        return made[spec.pruner]()

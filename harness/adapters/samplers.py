@@ -2,11 +2,11 @@
 
 import math
 import random
-import warnings
 from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
 
+from harness.adapters.studies import settled_on
 from harness.specs import SearchSpec
 from harness.specs.experiment import GRID_POINTS
 
@@ -25,8 +25,7 @@ def sampler_of(spec: SearchSpec, *, seed: int) -> Any:
         "gp": lambda: optuna.samplers.GPSampler(seed=seed),
         "cmaes": lambda: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
     }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with settled_on():
         return made[spec.sampler]()
 
 

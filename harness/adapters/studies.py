@@ -1,6 +1,7 @@
 """Turn the trials of a search into an Optuna study, in memory or in a journal file that optuna-dashboard opens."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,16 @@ def study_of(
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner, storage=storage, study_name=name)
     study.add_trials(list(trials))
     return study
+
+
+@contextmanager
+def settled_on() -> Iterator[None]:
+    """Inside, Optuna does not warn of parts that it calls experimental: the version is pinned."""
+    from optuna.exceptions import ExperimentalWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from harness.specs import SearchSpec
 
 __all__ = ["mirror", "should_stop", "suggested", "suggested_prompt"]
 
+
 def suggested(spec: SearchSpec, *, history: Sequence[Trial], number: int, metric: str) -> dict[str, Any]:
     """Parameters of trial `number`, below `spec.most_trials`, given the trials before it."""
     distributions = _distributions(spec)

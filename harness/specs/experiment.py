@@ -1,6 +1,6 @@
 """What an experiment is: one YAML file a person can write from memory."""
 
-from math import gcd, prod
+from math import gcd
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -61,9 +61,9 @@ class SpaceSpec(Spec):
     @property
     def grid_size(self) -> int:
         """Combinations in a grid, with `GRID_POINTS` values of each range."""
-        lists = (self.rank, self.epochs, self.alpha_over_rank, self.target_modules)
-        ranges = (self.learning_rate, self.dropout)
-        return prod([*map(len, lists), *(1 if low == high else GRID_POINTS for low, high in ranges)])
+        choices = len(self.rank) * len(self.epochs) * len(self.alpha_over_rank) * len(self.target_modules)
+        spread = sum(low < high for low, high in (self.learning_rate, self.dropout))
+        return int(choices * GRID_POINTS**spread)
 
 
 class SearchSpec(Spec):
@@ -80,8 +80,8 @@ class SearchSpec(Spec):
     once, four values of a range.
     """
     pruner: Literal["median", "patient", "hyperband", "wilcoxon", "none"] = "median"
-    """Stop a trial between epochs: `median`: below the median of earlier trials at that epoch; `patient`: that, after an
-    epoch without a gain; `hyperband`: outside the best third; `wilcoxon`: worse than the best trial, item by item.
+    """Stop a trial between epochs. `median`: below the median of earlier trials at that epoch; `patient`: that, and no
+    gain in its last epoch; `hyperband`: outside the best third; `wilcoxon`: worse than the best trial, item by item.
     """
     seed: int = Field(default=0, ge=0)
     """Seed of sampler, data order and initialisation."""
