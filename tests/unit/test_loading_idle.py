@@ -148,7 +148,9 @@ def test_a_choice_of_the_search_without_effect_is_one_message(
 )
 def test_choices_that_do_something_or_were_not_written_are_fine(root: Path, space: str) -> None:
     write(root, FILE, f"{SPACE}    {space}\n")
-    load_experiment(root / "experiments/first.yaml")
+    (family,) = [one for one in load_experiment(root / "experiments/first.yaml").families if one.search]
+    assert family.search is not None
+    assert space.split(":")[0] in family.search.space.model_fields_set
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,10 @@ def test_variants_that_differ_in_what_is_asked_are_fine(root: Path) -> None:
         "{name: f, rule: constant}",
     )
     family(root, *shots, *rules, "{name: g}", "{name: h, system: Hi.}", "{name: i, prompt: engineered}")
-    load_experiment(root / "experiments/first.yaml")
+    families = load_experiment(root / "experiments/first.yaml").families
+    assert [variant.name for one in families for variant in one.variants if one.family == "few_shot"] == list(
+        "abcdefghi"
+    )
 
 
 def test_too_few_calls_for_miprov2_are_told_with_the_least(root: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from workspace import assert_one_line, failure, swap, write
 
 from harness.loading import load_experiment
+from harness.plan.arms import prompt_arms
 
 FILE, QA, MOOD_TASK = "baselines/few_shot.yaml", "tasks/qa/task.yaml", "tasks/mood/task.yaml"
 HEAD = "family: few_shot\ndescription: Several.\n"
@@ -54,8 +55,13 @@ def test_so_does_a_choice_of_the_search(root: Path) -> None:
 
 def test_lines_of_their_own_are_left_out_so_tasks_may_share_the_pattern(root: Path) -> None:
     variant(root, 'pattern: "{instruction}\\nOne of {labels}.\\n{definitions}\\n{input}"')
-    load_experiment(root / "experiments/first.yaml")
-    load_experiment(root / "experiments/first.yaml", overrides=MOOD)
+    plain = load_experiment(root / "experiments/first.yaml")
+    mood = load_experiment(root / "experiments/first.yaml", overrides=MOOD)
+    for resolved, labels, line in ((plain, [], ""), (mood, ["good", "bad"], "One of good, bad.\n")):
+        asked = next(arm.prompt for arm in prompt_arms(resolved, labels=labels) if arm.family == "few_shot")
+        assert asked is not None
+        instruction = resolved.task.instruction.replace("{labels}", ", ".join(labels))
+        assert asked.template == f"{instruction}\n{line}{{input}}"
 
 
 def test_a_label_task_fills_them_in_even_where_its_labels_come_from_the_data(root: Path) -> None:
