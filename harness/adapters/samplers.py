@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.adapters.studies import settled_on
 from harness.specs import SearchSpec
-from harness.specs.experiment import GRID_POINTS
+from harness.specs.search import GRID_POINTS
 
 REMEMBERING = ("cmaes",)
 """Samplers that keep what they learn in the trials that they proposed, so that those have to be proposed again."""

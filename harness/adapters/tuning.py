@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.adapters.language_model import LanguageModel, language_model, strip
+from harness.adapters.methods import adapted
 from harness.adapters.optimizer_state import load_state, save_state
+from harness.adapters.training_settings import arguments, epoch_seed, optimizer, schedule
 from harness.errors import TrainingFailed
 
 
@@ -42,8 +44,8 @@ def trained_epoch(
     from transformers import set_seed
 
     model = language_model(inputs["model"], path=path)
-    set_seed(_seed(inputs))
-    tuned = _adapted(model, inputs=inputs, previous=previous)
+    set_seed(epoch_seed(inputs))
+    tuned = adapted(model, inputs=inputs, previous=previous)
     try:
         trainer = _trainer(tuned, model, rows=rows, inputs=inputs, progress=progress, out=out, previous=previous)
         result = trainer.train()
@@ -58,31 +60,6 @@ def trained_epoch(
         model.active = tuned
         strip(model)
     return _outcome(trainer, loss=result.training_loss, asked=len(rows), longest=inputs["settings"]["max_length"])
-
-
-def _seed(inputs: dict[str, Any]) -> int:
-    """A seed for this epoch, in the 32 bits that numpy allows."""
-    return int(inputs["seed"] * 1000 + inputs["epoch"]) % 2**32
-
-
-def _adapted(model: LanguageModel, *, inputs: dict[str, Any], previous: Path | None) -> Any:
-    from peft import LoraConfig, PeftModel, get_peft_model
-
-    if previous is not None:
-        return PeftModel.from_pretrained(model.base, str(previous), is_trainable=True)
-    params = inputs["params"]
-    targets = params["target_modules"]
-    config = LoraConfig(
-        r=params["rank"],
-        lora_alpha=params["alpha"],
-        lora_dropout=params["dropout"],
-        target_modules=targets if targets == "all-linear" else targets.split("+"),
-        task_type="CAUSAL_LM",
-    )
-    try:
-        return get_peft_model(model.base, config)
-    except ValueError as error:
-        raise TrainingFailed(f"adapter does not fit the model: {str(error).splitlines()[0]}") from error
 
 
 def _trainer(
@@ -102,75 +79,22 @@ def _trainer(
     from harness.adapters.completion_trainer import fitting_trainer
 
     kind = fitting_trainer(model)
-    arguments = _arguments(inputs, out=out, pads=kind is SFTTrainer)
     tuned.train()
-    optimizer = _optimizer(tuned, inputs=inputs)
+    adam = optimizer(tuned, inputs=inputs)
     trainer = kind(
         model=tuned,
-        args=arguments,
+        args=arguments(inputs, out=out, pads=kind is SFTTrainer),
         train_dataset=Dataset.from_list(rows),
         processing_class=model.tokenizer,
-        optimizers=(optimizer, None),
+        optimizers=(adam, None),
         callbacks=[_watcher(progress)],
     )
     trainer.remove_callback(PrinterCallback)
     # The trainer drops examples whose answer lies beyond max_length; steps are counted after that.
-    trainer.lr_scheduler = _schedule(optimizer, inputs=inputs, examples=len(trainer.train_dataset))
+    trainer.lr_scheduler = schedule(adam, inputs=inputs, examples=len(trainer.train_dataset))
     if previous is not None:
-        load_state(optimizer, previous / "optimizer.safetensors")
+        load_state(adam, previous / "optimizer.safetensors")
     return trainer
-
-
-def _arguments(inputs: dict[str, Any], *, out: Path, pads: bool) -> Any:
-    """`pads`: rows of a batch are filled up to the longest, so that those of a length go together."""
-    import torch
-    from trl import SFTConfig
-
-    settings = inputs["settings"]
-    micro = min(settings["micro_batch_size"], settings["batch_size"])
-    return SFTConfig(
-        output_dir=str(out),
-        num_train_epochs=1,
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=settings["batch_size"] // micro,
-        learning_rate=inputs["params"]["learning_rate"],
-        max_length=settings["max_length"],
-        completion_only_loss=True,
-        train_sampling_strategy="group_by_length" if pads else "random",
-        seed=_seed(inputs),
-        save_strategy="no",
-        report_to=[],
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        disable_tqdm=True,
-        bf16=False,
-        fp16=False,
-        activation_checkpointing=False,
-        dataloader_pin_memory=False,
-        use_cpu=not torch.cuda.is_available(),
-    )
-
-
-def _optimizer(tuned: Any, *, inputs: dict[str, Any]) -> Any:
-    import torch
-
-    weights = [parameter for parameter in tuned.parameters() if parameter.requires_grad]
-    rate, decay = inputs["params"]["learning_rate"], inputs["settings"]["weight_decay"]
-    return torch.optim.AdamW(weights, lr=rate, weight_decay=decay)
-
-
-def _schedule(optimizer: Any, *, inputs: dict[str, Any], examples: int) -> Any:
-    """Cosine with warm-up over the whole training, set to the start of this epoch."""
-    from transformers import get_cosine_schedule_with_warmup
-
-    settings, params = inputs["settings"], inputs["params"]
-    steps = math.ceil(examples / settings["batch_size"])
-    total = steps * params["epochs"]
-    done = steps * (inputs["epoch"] - 1)
-    for group in optimizer.param_groups:
-        group["initial_lr"] = params["learning_rate"]
-    warmup = math.ceil(total * settings["warmup_ratio"])
-    return get_cosine_schedule_with_warmup(optimizer, warmup, total, last_epoch=done - 1)
 
 
 def _watcher(progress: Callable[[int, int], None]) -> Any:

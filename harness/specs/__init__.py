@@ -2,7 +2,7 @@
 
 from harness.specs.api import ApiSpec
 from harness.specs.baseline import BaselineSpec, VariantSpec
-from harness.specs.experiment import ExperimentSpec, ModelSpec, ReportSpec, SearchSpec, SpaceSpec
+from harness.specs.experiment import ExperimentSpec, ModelSpec, ReportSpec
 from harness.specs.gates import (
     BenchmarkGate,
     CostGate,
@@ -14,6 +14,7 @@ from harness.specs.gates import (
     SliceGate,
 )
 from harness.specs.prompt_search import DspySpec, PromptSearchSpec, PromptSpaceSpec
+from harness.specs.search import SearchSpec, SpaceSpec
 from harness.specs.task import CorpusSpec, DataSpec, SplitSpec, TaskSpec
 
 __all__ = [
