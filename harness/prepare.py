@@ -16,6 +16,7 @@ from harness.adapters.forgetting import is_known_task
 from harness.adapters.generator import checked_engine
 from harness.adapters.models import ModelReference, resolved_model
 from harness.adapters.tables import corpus_files, newest_revision, source_files
+from harness.adapters.tunable import Tuning, why_not
 from harness.canonical import file_digest
 from harness.errors import SpecErrors, UserError
 from harness.family_places import family_place
@@ -24,10 +25,11 @@ from harness.loading import Resolved, embedding_folder, source_path
 from harness.loading.corpus import corpus_path
 from harness.loading.experiments import own_benchmarks
 from harness.loading.words import nearest, shown
+from harness.methods import METHODS
 from harness.pins import Pins
 from harness.plan.setup import Benchmark, FamilyFiles, Setup, Source
 from harness.previous import previous_versions
-from harness.specs import BaselineSpec
+from harness.specs import BaselineSpec, SearchSpec
 from harness.store import Store
 from harness.uses import Use
 from harness.witnesses import mirror_uses, report_uses, store_uses
@@ -39,6 +41,7 @@ STATE = ".harness"
 def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
     """Everything planning needs; may convert the sample model or ask the hub for a commit."""
     model = _model(resolved, say=say)
+    checked_method(resolved, folder=model.path)
     return Setup(
         resolved=resolved,
         source=data_source(resolved),
@@ -55,12 +58,29 @@ def checked_engines(resolved: Resolved) -> None:
     """Raises `UserError` where what computes the answers is not installed, or cannot do what is asked of it."""
     engine, where = resolved.experiment.model.engine, resolved.where("model", "engine")
     checked_engine(engine, where=where)
-    if engine == "vllm" and resolved.experiment.search.method == "qlora":
-        what = "model.engine is vllm, which does not hold a base in the four bits that QLoRA trains on"
+    method = resolved.experiment.search.method
+    if engine == "vllm" and not METHODS[method].vllm:
+        what = f"model.engine is vllm, which does not serve what search.method {method} trains"
         raise UserError(what, where=where, fix="engine: transformers, or search.method: lora")
     for family in resolved.families:
         if family.api is not None:
             checked_engine("openai", where=f"baselines/{family.family}.yaml")
+
+
+def checked_method(resolved: Resolved, *, folder: Path) -> None:
+    """Raises `UserError` where the model in a folder cannot be tuned as asked; looks at no weights."""
+    search, model = resolved.experiment.search, resolved.experiment.model
+    asked = Tuning(search.method, folder, _least_trials(search), model.trust_remote_code)
+    if (misfit := why_not(asked)) is not None:
+        place = ("search", "space", "target_modules") if misfit.by_modules else ("search", "method")
+        raise UserError(misfit.what, where=resolved.where(*place), fix=misfit.fix)
+
+
+def _least_trials(search: SearchSpec) -> list[dict[str, Any]]:
+    """Parameters for each choice of modules, or one where the method has no such choice; the smallest of the others."""
+    space = search.space
+    least = {"rank": min(space.rank), "alpha": 1.0, "dropout": 0.0, "virtual_tokens": min(space.virtual_tokens)}
+    return [{**least, "target_modules": modules} for modules in search.varied.get("target_modules", ["all-linear"])]
 
 
 def checked_keys(resolved: Resolved) -> None:

@@ -19,6 +19,7 @@ from harness.loading.words import clipped, shown
 from harness.plan.setup import FamilyFiles, Model, Source
 from harness.specs import BaselineSpec
 from harness.store import Artifact, Store
+from harness.trained import trained_files, weights_hash
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -100,10 +101,9 @@ def _winner(name: str, resolved: Resolved, store: Store) -> Earlier:
     if trained is None:
         what = f"its winning adapter, {clipped(str(named['key']))}, is no longer in the store"
         raise UserError(what, fix=f"{again}; what is missing is trained again")
-    files = {file: trained.files[file] for file in (CONFIG, WEIGHTS)}
-    if files[WEIGHTS] != named["weights"]:
+    if weights_hash(trained.files) != named["weights"]:
         raise UserError("the adapter in the store is not the one that its report is about", fix=again)
-    return Earlier(trained.path, files, trained, str(report.get("model", "")))
+    return Earlier(trained.path, trained_files(trained.files), trained, str(report.get("model", "")))
 
 
 def _report(path: Path, *, again: str) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Turn the numbers of a verdict into the words of its sentences."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 def points(value: float) -> str:
     """A share as points: .125 is `12.5 points`."""
@@ -16,6 +19,13 @@ def gap(effect: float, *, against: str) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 item`, `1,200 items`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def configuration(params: Mapping[str, Any]) -> str:
+    """What sets a trial apart, in a few words: `rank 32, lr 0.0018`, `16 virtual tokens, lr 0.01`, `lr 0.003`."""
+    sizes = {"rank": "rank {}", "virtual_tokens": "{} virtual tokens"}
+    words = [text.format(params[name]) for name, text in sizes.items() if name in params]
+    return ", ".join([*words, f"lr {params['learning_rate']:.3g}"])
 
 
 def p_value(p: float) -> str:

@@ -28,8 +28,14 @@ class Beginning(NamedTuple):
     """What every row of a batch begins with."""
 
     ids: list[int]
+    """Tokens that were read; behind those that were learnt, where there are some."""
     layers: list[tuple[torch.Tensor, torch.Tensor]]
     """Keys and values of each layer, [1, key/value heads, tokens, head dimension]."""
+
+    @property
+    def size(self) -> int:
+        """How many tokens stand before a row, learnt ones included."""
+        return int(self.layers[0][0].shape[-2])
 
 
 def is_plain(model: LanguageModel) -> bool:
@@ -59,20 +65,40 @@ def shared(base: Any) -> Iterator[None]:
 
 def beginning_of(model: LanguageModel, ids: list[int]) -> Beginning:
     """Read the tokens that all rows share, once."""
-    cache = RowCache(room=len(ids))
+    learnt = learnt_beginning(model)
+    cache = RowCache(room=len(ids) + (learnt.size if learnt else 0))
     with torch.inference_mode():
+        for place, layer in enumerate(learnt.layers if learnt else []):
+            cache.update(*layer, place)
         tokens = torch.tensor([ids], device=model.base.device)
-        model.active(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        model.reader(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
     return Beginning(ids, [(layer.keys, layer.values) for layer in cache.layers])
+
+
+def learnt_beginning(model: LanguageModel) -> Beginning | None:
+    """What prefix and prompt tuning learn, as keys and values; made once while it is worn. None of other methods."""
+    if model.virtual_tokens and model.start is None:
+        with torch.inference_mode():
+            cache = learnt = model.active.get_prompt(batch_size=1)
+            if isinstance(learnt, torch.Tensor):  # Embeddings, [1, tokens, hidden], which the base reads.
+                cache = RowCache(room=model.virtual_tokens)
+                embeddings = learnt.to(model.base.dtype)
+                model.base(inputs_embeds=embeddings, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        model.start = Beginning([], [(layer.keys, layer.values) for layer in cache.layers])
+    found: Beginning | None = model.start
+    return found
 
 
 def shared_beginning(model: LanguageModel, rows: Sequence[list[int]]) -> Beginning | None:
     """What all rows begin with, read once, where it is long enough and the model's attention is known.
 
-    Padding behind a shared beginning would push it out of a sliding window, which counts places.
+    Padding behind a shared beginning would push it out of a sliding window, which counts places. What was learnt
+    stands before every row, however short.
     """
-    ids = shared_prefix(rows) if is_plain(model) else []
-    return beginning_of(model, ids) if ids else None
+    if not is_plain(model):
+        return None
+    ids = shared_prefix(rows)
+    return beginning_of(model, ids) if ids else learnt_beginning(model)
 
 
 def behind(beginning: Beginning | None, row: list[int]) -> list[int]:

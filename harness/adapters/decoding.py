@@ -43,7 +43,7 @@ class _Batch:
         ids, self.there = left_padded(rows, pad=0, device=model.base.device)
         self.model, self.beginning = model, beginning
         self.rows = list(range(len(rows)))
-        self.before = len(beginning.ids) if beginning else 0
+        self.before = beginning.size if beginning else 0
         self.cache = RowCache(room=ids.shape[1] + limit)
         self.tokens = self._read(ids, mask=causal(self.there), positions=_positions(self.there) + self.before)
 
@@ -68,7 +68,7 @@ class _Batch:
     def _read(self, ids: torch.Tensor, *, mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """The likeliest next token of each row."""
         more = {"beginning": self.beginning} if self.beginning else {}
-        output = self.model.active(
+        output = self.model.reader(
             input_ids=ids,
             attention_mask=mask,
             position_ids=positions,

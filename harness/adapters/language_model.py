@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.adapters.worn_adapter import worn
+from harness.adapters.worn_adapter import is_whole, whole_model, worn
 from harness.errors import UserError
 
 PLAIN_TEMPLATE = (
@@ -34,14 +34,30 @@ class LanguageModel:
     active: Any
     """What answers now: the base, or a PeftModel over it."""
     adapter: Path | None = None
-    """Folder of the adapter in use."""
+    """Folder of the adapter, or of the whole model, in use."""
     forward: Any = None
     """The instance's own `forward` as loaded, where a library had set one."""
+    plain: Any = None
+    """The model as loaded, while one whose weights were all trained is `base` in its place."""
+    start: Any = None
+    """What `attention.learnt_beginning` made of the adapter in use."""
+
+    @property
+    def virtual_tokens(self) -> int:
+        """Learnt tokens that stand before every row."""
+        config = getattr(self.active, "active_peft_config", None)
+        return int(config.num_virtual_tokens) if config is not None and config.is_prompt_learning else 0
+
+    @property
+    def reader(self) -> Any:
+        """What reads rows that `attention.learnt_beginning` stands before: PEFT's own forward would add it again."""
+        return self.base if self.virtual_tokens else self.active
 
     @property
     def context(self) -> int:
-        """Longest sequence the model was made for, in tokens."""
-        return int(getattr(self.base.config, "max_position_embeddings", 0) or 10**9)
+        """Longest sequence the model was made for, in tokens, less those that are learnt."""
+        longest = int(getattr(self.base.config, "max_position_embeddings", 0) or 10**9)
+        return longest - self.virtual_tokens
 
 
 def language_model(identity: dict[str, Any], *, path: str, adapter: Path | None = None) -> LanguageModel:
@@ -71,13 +87,13 @@ def let_go() -> None:
 
 
 def wear(model: LanguageModel, *, adapter: Path | None) -> None:
-    """Take the present adapter off and put `adapter` on; None leaves the plain base."""
+    """Take the present adapter off and put `adapter` on, or the whole model in that folder; None leaves the base."""
     if adapter == model.adapter and (adapter is not None or model.active is model.base):
         return
     strip(model)
     if adapter is not None:
         try:
-            model.active = worn(model.base, folder=adapter)
+            _put_on(model, folder=adapter)
         except UserError:
             _LOADED.clear()  # Half put on, it has changed the base; the next step loads a plain one.
             raise
@@ -85,18 +101,32 @@ def wear(model: LanguageModel, *, adapter: Path | None) -> None:
     model.active.eval()
 
 
+def _put_on(model: LanguageModel, *, folder: Path) -> None:
+    if is_whole(folder):
+        take_place(model, whole_model(model.base, folder=folder))
+    else:
+        model.active = worn(model.base, folder=folder)
+
+
+def take_place(model: LanguageModel, whole: Any) -> None:
+    """Let a model of its own stand in the base's place, which is kept beside it until `strip`."""
+    model.plain, model.base, model.active = model.base, whole, whole
+
+
 def strip(model: LanguageModel) -> None:
     """Leave the plain base."""
+    if model.plain is not None:
+        model.base, model.active, model.plain = model.plain, model.plain, None
     if model.active is not model.base:
-        model.base = model.active.unload()
-        model.base.__dict__.pop("peft_config", None)
-        model.base.__dict__.pop("_hf_peft_config_loaded", None)
-    # Trainers wrap `forward` and switch to training mode; the next step gets the model as it was loaded.
-    model.base.__dict__.pop("forward", None)
+        # What stands before a prompt has changed nothing in the base.
+        model.base = model.base if model.virtual_tokens else model.active.unload()
+    # PEFT leaves traces, trainers wrap `forward` and switch to training mode; the next step gets the model as loaded.
+    for trace in ("peft_config", "_hf_peft_config_loaded", "prepare_inputs_for_generation", "forward"):
+        model.base.__dict__.pop(trace, None)
     if model.forward is not None:
         model.base.forward = model.forward
     model.base.eval()
-    model.active, model.adapter = model.base, None
+    model.active, model.adapter, model.start = model.base, None, None
 
 
 def stop_ids(model: LanguageModel) -> list[int]:

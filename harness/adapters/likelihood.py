@@ -79,20 +79,23 @@ def scored_rows(model: LanguageModel, rows: Sequence[Packed], beginning: Any) ->
 
     Other models read each continuation behind its context in a row of its own.
     """
-    from harness.adapters.attention import is_plain
+    from harness.adapters.attention import is_plain, learnt_beginning
 
     if is_plain(model):
-        return _in_parts(model, list(rows), beginning)
+        return _in_parts(model, list(rows), beginning or learnt_beginning(model))
     alone = [Packed(row.context, branches([one])) for row in rows for one in row.branches.continuations]
     scores = iter(_in_parts(model, alone, None))
     return [[next(scores)[0] for _ in row.branches.continuations] for row in rows]
 
 
 def _in_parts(model: LanguageModel, rows: list[Packed], beginning: Any) -> list[list[Scored]]:
-    """Batches whose scores over the vocabulary fit `LOGITS_BYTES`."""
+    """Batches whose scores over the vocabulary fit `LOGITS_BYTES`; PEFT's own learnt tokens stand before padding."""
+    from harness.adapters.attention import is_plain
+
     width = 1 + max(row.tail for row in rows)
     scores = width * model.base.config.get_text_config().vocab_size * SCORE_BYTES
-    most = 1 if reads_padding(model.base) else max(1, LOGITS_BYTES // scores)
+    alone = reads_padding(model.base) or (model.virtual_tokens and not is_plain(model))
+    most = 1 if alone else max(1, LOGITS_BYTES // scores)
     parts = [rows[start : start + most] for start in range(0, len(rows), most)]
     return [scores for part in parts for scores in _batch(model, part, beginning)]
 
@@ -105,7 +108,7 @@ def _batch(model: LanguageModel, rows: Sequence[Packed], beginning: Any) -> list
     positions, _ = left_padded([_positions(row) for row in rows], pad=0, device=device)
     asked: dict[str, Any] = {
         "input_ids": ids,
-        "position_ids": positions + (len(beginning.ids) if beginning else 0),
+        "position_ids": positions + (beginning.size if beginning else 0),
         "use_cache": False,
         "logits_to_keep": 1 + max(row.tail for row in rows),
     }
@@ -113,7 +116,10 @@ def _batch(model: LanguageModel, rows: Sequence[Packed], beginning: Any) -> list
         if is_plain(model):
             asked |= {"beginning": beginning} if beginning else {}
             with shared(model.base):
-                logits = model.active(attention_mask=_mask(there, rows), **asked).logits
+                logits = model.reader(attention_mask=_mask(there, rows), **asked).logits
+        elif model.virtual_tokens:
+            # One row, without padding: PEFT counts places from its learnt tokens on.
+            logits = model.active(**{**asked, "position_ids": None}).logits
         else:
             logits = model.active(attention_mask=there.long(), **asked).logits
     return [_row(row, lines[-row.tail - 1 :]) for row, lines in zip(rows, logits, strict=True)]

@@ -32,7 +32,8 @@ class EngineLM(HFLM):  # type: ignore[misc]
         super().__init__(
             pretrained=model.active,
             tokenizer=model.tokenizer,
-            batch_size=batch_size,
+            # What it generates itself goes through PEFT, whose learnt tokens stand before padding.
+            batch_size=1 if model.virtual_tokens else batch_size,
             max_length=min(model.context, LONGEST),
         )
         self.held, self.progress = model, progress

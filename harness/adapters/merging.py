@@ -3,32 +3,32 @@
 from pathlib import Path
 from typing import Any
 
-from harness.adapters.language_model import PLAIN_TEMPLATE
+from harness.adapters.worn_adapter import is_whole
+from harness.adapters.writing_models import save_whole
 
 
 def write_merged(identity: dict[str, Any], *, path: str, adapter: Path, out: Path) -> None:
-    """Fold the LoRA adapter in the folder `adapter` into the base model in the folder `path`; save all to `out`.
+    """Fold the adapter in the folder `adapter` into the base model in the folder `path`; save all to `out`.
 
+    A whole model needs no folding: it is saved in the precision that the base is held in.
     The base is loaded afresh, on the CPU and not quantised, in the identity's dtype: merging changes weights in
     place, so the model that `language_model` keeps must not be used, and an accelerator's memory is not touched.
     """
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     trust = bool(identity.get("trust_remote_code", False))
     dtype = getattr(torch, identity["dtype"])
-    base = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, trust_remote_code=trust, use_safetensors=True)
-    tuned = PeftModel.from_pretrained(base, str(adapter))
-    _untie(base)
-    tuned.merge_and_unload().save_pretrained(str(out))
-    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
-    if tokenizer.chat_template is None:
-        # The template the adapter was trained with; without it another tool would ask in another way.
-        tokenizer.chat_template = PLAIN_TEMPLATE
-    tokenizer.save_pretrained(str(out))
+    weights = str(adapter) if is_whole(adapter) else path
+    base = AutoModelForCausalLM.from_pretrained(weights, dtype=dtype, trust_remote_code=trust, use_safetensors=True)
+    if not is_whole(adapter):
+        tuned = PeftModel.from_pretrained(base, str(adapter))
+        _untie(base)
+        base = tuned.merge_and_unload()
+    save_whole(base, tokenizer_of=path, out=out, trust_remote_code=trust)
 
 
 def _untie(base: Any) -> None:

@@ -86,6 +86,14 @@ def inspected_model(spec: ModelSpec, *, root: Path, where: str) -> ModelSummary:
     return ModelSummary(name, sum(sizes), "is downloaded on first use")
 
 
+def folder_at_hand(spec: ModelSpec, *, root: Path) -> Path | None:
+    """The model's folder where it is one, or where the sample was converted before; None where it has to be fetched."""
+    known = (
+        sample_model.converted_folder() if spec.name == "sample" else (root / Path(spec.name).expanduser()).resolve()
+    )
+    return known if (known / "config.json").is_file() else None
+
+
 def _unknown(name: str, *, where: str) -> UserError:
     fix = "check its name, or name a local folder"
     return UserError(f"unknown model {name!r}: the hub has no such model", where=where, fix=fix)

@@ -69,25 +69,22 @@ def _frozen(trial: Trial, *, distributions: dict[str, Any], metric: str) -> Any:
 def _distributions(spec: SearchSpec) -> dict[str, Any]:
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-    space = spec.space
     return {
-        "rank": CategoricalDistribution(space.rank),
-        "learning_rate": FloatDistribution(*space.learning_rate, log=True),
-        "epochs": CategoricalDistribution(space.epochs),
-        "alpha_over_rank": CategoricalDistribution(space.alpha_over_rank),
-        "dropout": FloatDistribution(*space.dropout),
-        "target_modules": CategoricalDistribution(space.target_modules),
+        name: CategoricalDistribution(values)
+        if isinstance(values, list)
+        else FloatDistribution(*values, log=name == "learning_rate")
+        for name, values in spec.varied.items()
     }
 
 
 def _sampled(params: dict[str, Any], *, spec: SearchSpec) -> dict[str, Any]:
     """With alpha spelled out and the learning rate at three digits, which people can read and repeat."""
-    low, high = spec.space.learning_rate
+    low, high = spec.varied["learning_rate"]
     rate = params["learning_rate"]
     rounded = round(rate, 2 - math.floor(math.log10(rate)))
-    return {
-        **params,
-        "learning_rate": min(max(rounded, low), high),
-        "dropout": round(params["dropout"], 6),
-        "alpha": params["rank"] * params["alpha_over_rank"],
-    }
+    found = {**params, "learning_rate": min(max(rounded, low), high)}
+    if "dropout" in params:
+        found["dropout"] = round(params["dropout"], 6)
+    if "alpha_over_rank" in params:
+        found["alpha"] = params["rank"] * params["alpha_over_rank"]
+    return found

@@ -4,6 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from harness.methods import METHODS
+
 
 def epoch_seed(inputs: dict[str, Any]) -> int:
     """A seed for this epoch, in the 32 bits that numpy allows."""
@@ -32,7 +34,8 @@ def arguments(inputs: dict[str, Any], *, out: Path, pads: bool) -> Any:
         logging_steps=1,
         logging_nan_inf_filter=False,
         disable_tqdm=True,
-        bf16=False,
+        # Weights of 32 bits are multiplied as the base's own would be; adapters choose for themselves.
+        bf16=METHODS[inputs["method"]].kind == "whole" and inputs["model"]["dtype"] == "bfloat16",
         fp16=False,
         activation_checkpointing=False,
         dataloader_pin_memory=False,

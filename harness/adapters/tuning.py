@@ -1,4 +1,4 @@
-"""Turn conversations into a LoRA adapter, one epoch at a time, through TRL's SFTTrainer and PEFT."""
+"""Turn conversations into a tuned model, one epoch at a time, through TRL's SFTTrainer and PEFT."""
 
 import math
 from collections.abc import Callable
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.adapters.language_model import LanguageModel, language_model, strip
-from harness.adapters.methods import adapted
+from harness.adapters.methods import put_on_for_training, save_trained
 from harness.adapters.optimizer_state import load_state, save_state
 from harness.adapters.training_settings import arguments, epoch_seed, optimizer, schedule
 from harness.errors import TrainingFailed
+from harness.methods import METHODS
 
 
 class EpochOutcome(NamedTuple):
@@ -39,25 +40,21 @@ def trained_epoch(
     out: Path,
     progress: Callable[[int, int], None],
 ) -> EpochOutcome:
-    """Train epoch `inputs["epoch"]` from the files in `previous` and write the adapter to `out`."""
+    """Train epoch `inputs["epoch"]` from the files in `previous` and write what was trained to `out`."""
     import torch
     from transformers import set_seed
 
     model = language_model(inputs["model"], path=path)
     set_seed(epoch_seed(inputs))
-    tuned = adapted(model, inputs=inputs, previous=previous)
+    tuned = put_on_for_training(model, inputs=inputs, path=path, previous=previous)
     try:
         trainer = _trainer(tuned, model, rows=rows, inputs=inputs, progress=progress, out=out, previous=previous)
         result = trainer.train()
-        # The name, not the folder: artifacts are the same on every machine.
-        tuned.peft_config["default"].base_model_name_or_path = model_name
-        tuned.save_pretrained(str(out), safe_serialization=True, save_embedding_layers=False)
-        (out / "README.md").unlink(missing_ok=True)
+        save_trained(model, out=out, path=path, name=model_name)
         save_state(trainer.optimizer.optimizer, out / "optimizer.safetensors")
     except torch.OutOfMemoryError as error:
         raise TrainingFailed("out of memory: choose a smaller search.micro_batch_size or search.max_length") from error
     finally:
-        model.active = tuned
         strip(model)
     return _outcome(trainer, loss=result.training_loss, asked=len(rows), longest=inputs["settings"]["max_length"])
 
@@ -78,7 +75,7 @@ def _trainer(
 
     from harness.adapters.completion_trainer import fitting_trainer
 
-    kind = fitting_trainer(model)
+    kind = fitting_trainer(model) if METHODS[inputs["method"]].packs else SFTTrainer
     tuned.train()
     adam = optimizer(tuned, inputs=inputs)
     trainer = kind(

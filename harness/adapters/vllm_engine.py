@@ -12,6 +12,7 @@ from harness.adapters.generator import Answerer, Generated, Keep, checked_engine
 from harness.adapters.language_model import OTHERS, let_go, loaded_tokenizer
 from harness.errors import UserError
 from harness.prompts import Message
+from harness.trained import ADAPTER_CONFIG
 
 CHUNK = 256
 """Prompts handed over together where the spec names no number: what a kill loses. vLLM forms its own batches."""
@@ -140,7 +141,12 @@ def _engine(identity: Mapping[str, Any], *, path: str, rank: int, trust_remote_c
 
 def _room(adapter: Path) -> int:
     """The smallest rank that vLLM makes room for and that holds the adapter."""
-    rank = int(json.loads((adapter / "adapter_config.json").read_text("utf-8"))["r"])
+    settings = adapter / ADAPTER_CONFIG
+    config = json.loads(settings.read_text("utf-8")) if settings.is_file() else {"peft_type": "whole model"}
+    if config.get("peft_type", "LORA") != "LORA" or config.get("use_dora"):
+        what = f"vLLM serves LoRA adapters; this is a {'DORA' if config.get('use_dora') else config['peft_type']}"
+        raise UserError(what, where=str(adapter), fix="engine: transformers")
+    rank = int(config["r"])
     room = next((size for size in RANKS if size >= rank), None)
     if room is None:
         what = f"the adapter's rank is {rank}; vLLM takes at most {RANKS[-1]}"

@@ -1,11 +1,25 @@
-"""Turn a base model and the folder of an adapter into the model with the adapter on, through PEFT."""
+"""Turn a base model and the folder of an adapter, or of a whole model, into the model that answers."""
 
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.trained import ADAPTER_CONFIG, MODEL_CONFIG
 
 SHOWN = 120
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder holds a model of its own rather than an adapter."""
+    return (folder / MODEL_CONFIG).is_file() and not (folder / ADAPTER_CONFIG).is_file()
+
+
+def whole_model(base: Any, *, folder: Path) -> Any:
+    """The model in a folder, held as `base` is: its precision, its device."""
+    from transformers import AutoModelForCausalLM
+
+    found = AutoModelForCausalLM.from_pretrained(str(folder), dtype=base.dtype, use_safetensors=True)
+    return found.to(base.device).eval()
 
 
 def worn(base: Any, *, folder: Path) -> Any:
@@ -30,8 +44,8 @@ def worn(base: Any, *, folder: Path) -> Any:
     except SafetensorError as error:
         fix = "copy or save it again"
         raise UserError(f"the adapter's weights cannot be read: {error}", where=str(folder), fix=fix) from error
-    if result.missing_keys or result.unexpected_keys:
-        stray = [*result.unexpected_keys, *result.missing_keys]
+    stray = [] if active.active_peft_config.is_prompt_learning else [*result.unexpected_keys, *result.missing_keys]
+    if stray:  # Learnt tokens are one tensor, loaded apart, which is not reported.
         raise _misfit(folder, f"{len(stray)} of its matrices have no counterpart, such as {stray[0]}")
     return active
 

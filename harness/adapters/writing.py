@@ -38,7 +38,10 @@ class Writer:
         return greedy(self.model, rests, limit=self.limit, halt=lambda ids: ids[-1] in ends, beginning=self._beginning)
 
     def _by_library(self, prompts: list[list[int]]) -> list[list[int]]:
-        return library_loop.greedy(self.model, prompts, limit=self.limit, stops=self.stops)
+        # PEFT puts its learnt tokens before the padding, so each such prompt is read alone.
+        parts = [[prompt] for prompt in prompts] if self.model.virtual_tokens else [prompts]
+        found = [library_loop.greedy(self.model, part, limit=self.limit, stops=self.stops) for part in parts]
+        return [row for rows in found for row in rows]
 
     def _answer(self, ids: list[int], *, tokens_in: int) -> Generated:
         end = next((place for place, token in enumerate(ids) if token in self.stops), None)

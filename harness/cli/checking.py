@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.adapters.models import ModelSummary, inspected_model
+from harness.adapters.models import ModelSummary, folder_at_hand, inspected_model
 from harness.asks import Sizes
 from harness.cli.asking import api_lines, api_rows, prompts_line, prompts_row, wrapped
 from harness.cli.consoles import minutes, out, print_json
@@ -16,7 +16,7 @@ from harness.loading import Resolved, load_experiment
 from harness.plan.power import assumed
 from harness.plan.remarks import family_remarks
 from harness.plan.state import HeldOut
-from harness.prepare import STATE, benchmarks, checked_engines, corpus_source, data_source
+from harness.prepare import STATE, benchmarks, checked_engines, checked_method, corpus_source, data_source
 from harness.previous import base_remarks, previous_versions
 from harness.stages.audit import Audit, audited
 from harness.stages.passages import corpus_passages
@@ -28,6 +28,8 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     resolved = load_experiment(spec, overrides=overrides)
     with placed(resolved):
         checked_engines(resolved)
+        if (folder := folder_at_hand(resolved.experiment.model, root=resolved.root)) is not None:
+            checked_method(resolved, folder=folder)
         where = resolved.where("model", "name")
         model = inspected_model(resolved.experiment.model, root=resolved.root, where=where)
         benches = benchmarks(resolved)

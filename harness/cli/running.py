@@ -26,6 +26,7 @@ from harness.report.text import one_line
 from harness.runner import run_to_goal
 from harness.runner.local_worker import LocalWorker
 from harness.store import Store
+from harness.wording import configuration
 
 
 def run_command(spec: Path, *, overrides: list[str], retry_failed: bool, json: bool) -> int:
@@ -55,8 +56,7 @@ def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     best_prompt = max(float(scored.scores.summary["mean"][setup.metric]) for scored in finished.baselines)
     table = Table(
         "trial",
-        "rank",
-        "lr",
+        "tried",
         "epochs",
         "status",
         setup.metric,
@@ -67,8 +67,7 @@ def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         params = trial.params
         table.add_row(
             str(trial.number),
-            str(params["rank"]),
-            f"{params['learning_rate']:.3g}",
+            configuration(params),
             str(params["epochs"]),
             trial.status,
             value,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.loading.methods import method_problems
 from harness.loading.metric_names import is_metric, unknown_metric
 from harness.loading.places import Places, Problem
 from harness.loading.sources import model_folder
@@ -24,6 +25,7 @@ def experiment_problems(
         yield places.problem(("model", "name"), error.what, fix=error.fix)
     if task is not None:
         yield from _gate_problems(experiment, task, places)
+    yield from method_problems(experiment, places=places)
     gates = experiment.gates
     benchmarks, columns = [gate.benchmark for gate in gates.forgetting], [gate.column for gate in gates.slices]
     yield from _twice(benchmarks, path=("gates", "forgetting"), field=("benchmark",), places=places)

@@ -116,7 +116,7 @@ def _missing(item: ErrorDetails, draft: _Draft) -> Problem:
     path, parent, places = item["loc"], item["loc"][:-1], draft.places
     if isinstance(path[-1], int):
         what = f"{dotted(parent)} has {_items(len(item['input']))}; needs a list of two numbers, [low, high]"
-        return places.problem(parent, what, fix=places.setting(parent, flow(asked_at(draft.model, parent).default)))
+        return places.problem(parent, what, fix=places.setting(parent, flow(asked_at(draft.model, parent).example)))
     asked = asked_at(draft.model, path)
     value = "..." if asked.example is None else flow(asked.example)
     meaning = asked.description.rstrip(".")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from harness.methods import METHODS
 from harness.plan.arms import PromptArm
 from harness.plan.setup import FamilyFiles, Setup
 from harness.prompts import PromptConfig
@@ -37,7 +38,7 @@ def tuned_answer_step(setup: Setup, prompt: PromptConfig, *, split: str, needs: 
 
 def quantization(setup: Setup) -> str | None:
     """How the tuned model's base is held in memory."""
-    return "nf4" if setup.resolved.experiment.search.method == "qlora" else None
+    return METHODS[setup.resolved.experiment.search.method].quantization
 
 
 def _asked(setup: Setup, prompt: PromptConfig, *, split: str) -> tuple[dict[str, Any], dict[str, Any]]:

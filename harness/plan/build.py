@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.canonical import digest
 from harness.loading import Resolved
+from harness.methods import trained_params
 from harness.metrics import metric_info
 from harness.plan.answering import corpus_inputs, prompt_step, quantization, tuned_answer_step
 from harness.plan.arms import PromptArm, written_text
@@ -109,9 +110,7 @@ def epoch_step(
         "model": setup.model.identity(quantization=quantization(setup)),
         "method": search.method,
         "prompt": prompt.model_dump(),
-        "params": {
-            key: params[key] for key in ("rank", "alpha", "learning_rate", "epochs", "dropout", "target_modules")
-        },
+        "params": {name: params[name] for name in trained_params(search.method)},
         "settings": {name: getattr(search, name) for name in SETTINGS},
         "seed": search.seed,
         "epoch": epoch,

@@ -17,9 +17,8 @@ from harness.plan.state import Plan, ScoredArm
 from harness.records import Trial
 from harness.steps import Step
 from harness.store import Artifact
+from harness.trained import weights_hash
 from harness.uses import Opening
-
-WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def certified(setup: Setup, desk: Desk, known: Plan) -> Plan:
         return known
     arms = {family: scored.arm for family, scored in winners.items()}
     exam = _exam(setup, desk, known, arms=arms, best=best)
-    weights = exam.adapter.files[WEIGHTS]
+    weights = weights_hash(exam.adapter.files)
     lock = desk.want(build.lock_step(setup, testset=testset, weights=weights, rests_on=exam.rests_on))
     if lock is None:
         return known

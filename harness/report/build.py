@@ -5,7 +5,7 @@ from typing import Any
 from harness.jsonl import read_lines, read_rows
 from harness.metrics import metric_info
 from harness.plan import Plan, ScoredArm, family_champions
-from harness.plan.certify import WEIGHTS, best_adapter, opening_in
+from harness.plan.certify import best_adapter, opening_in
 from harness.plan.desk import Desk
 from harness.plan.search import champion
 from harness.plan.setup import Setup
@@ -20,6 +20,8 @@ from harness.report.effort_table import TIMED
 from harness.report.prompt_caveats import unfitting_trials
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
 from harness.store import Artifact, Store
+from harness.trained import weights_hash
+from harness.wording import configuration
 
 NO_TRIAL = "Every trial of the search failed, so there is no fine-tuned model to judge; keep prompting for now."
 
@@ -135,8 +137,7 @@ def _trial_row(trial: Trial, *, finished: Plan, bounds: dict[str, tuple[float, f
         arm=name,
         family="tuned",
         kind="tuned",
-        description=f"rank {params['rank']}, lr {params['learning_rate']:.3g}, "
-        f"epoch {trial.best_epoch} of {params['epochs']}",
+        description=f"{configuration(params)}, epoch {trial.best_epoch} of {params['epochs']}",
         champion=mine is not None,
         validation=trial.epochs[(trial.best_epoch or 1) - 1].validation,
         test=mine.scores.summary["mean"] if mine else None,
@@ -241,7 +242,7 @@ def _winner(finished: Plan, *, setup: Setup, store: Store) -> dict[str, Any]:
     if best is None or finished.data is None:
         return {}
     adapter = best_adapter(setup, Desk(store.find), trial=best, data=finished.data, labels=finished.labels)
-    return {"winner": {"key": adapter.key, "weights": adapter.files[WEIGHTS]}}
+    return {"winner": {"key": adapter.key, "weights": weights_hash(adapter.files)}}
 
 
 def _timing(finished: Plan, *, store: Store) -> dict[str, Any]:

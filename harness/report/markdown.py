@@ -45,8 +45,8 @@ def _top(report: Report) -> Iterator[str]:
     yield "\n".join(f"- {inline(reason)}" for reason in views.shown_reasons(report))
     yield (
         f"Task {name(report.task)}: {inline(report.task_description)} Model {name(report.model)}, tuned with "
-        f"{name(report.method)}. Scores are {name(report.metric)} in points (score × 100). FINE_TUNE may be "
-        f"wrong {formats.points(report.alpha)} % of the time at most."
+        f"{name(report.method)}: {views.shipped(report)}. Scores are {name(report.metric)} in points (score × 100). "
+        f"FINE_TUNE may be wrong {formats.points(report.alpha)} % of the time at most."
     )
 
 

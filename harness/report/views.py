@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from harness.methods import METHODS
 from harness.records import Trial
 from harness.report.document import Arm, Forgetting, GateCondition, LeakedCheck, Report, SliceRow
 from harness.wording import slice_words
@@ -15,6 +16,12 @@ SYMBOL: dict[Mark, str] = {"pass": "✓", "fail": "✕", "unresolved": "○"}
 def champions(report: Report) -> list[Arm]:
     """The arms that met the test set, in the leaderboard's order."""
     return [arm for arm in report.leaderboard if arm.champion]
+
+
+def shipped(report: Report) -> str:
+    """What is served in the end: `a LoRA adapter beside the base model`."""
+    known = {str(name): method.ships for name, method in METHODS.items()}
+    return known.get(report.method, "the tuned model")
 
 
 def counted(arm: Arm) -> bool:

@@ -1,10 +1,11 @@
 """How the tuning arm searches: the method, its space, its sampler and what every trial shares."""
 
-from math import gcd
-from typing import Annotated, Literal
+from math import gcd, prod
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from harness.methods import METHODS, MethodName
 from harness.specs.base import Positive, Spec, misfit
 
 
@@ -25,12 +26,18 @@ ShareRange = Annotated[tuple[Share, Share], Field(strict=False), AfterValidator(
 
 
 class SpaceSpec(Spec):
-    """The search space; a list is a choice, two numbers in `learning_rate`/`dropout` are a range."""
+    """The search space; a list is a choice, two numbers in `learning_rate`/`dropout` are a range.
+
+    A method varies the fields that it has: a rank means nothing to `ia3`.
+    """
 
     rank: list[Count] = Field(default=[8, 16, 32, 64], min_length=1)
-    """LoRA ranks to choose from."""
-    learning_rate: PositiveRange = (1e-5, 2e-3)
-    """Lowest and highest learning rate, searched on a log scale."""
+    """LoRA ranks to choose from; of `lora`, `qlora`, `dora` and `rslora`, as alpha, dropout and modules are."""
+    learning_rate: PositiveRange | None = Field(default=None, examples=[(1e-5, 2e-3)])
+    """Lowest and highest learning rate, searched on a log scale; null: what suits the method. That is 1e-5 to 2e-3 for
+    `lora`, `qlora` and `dora`, 5e-6 to 5e-4 for `rslora`, 2e-6 to 2e-4 for `full`, 1e-4 to 3e-2 for `prefix` and
+    `prompt`, 5e-4 to 3e-2 for `ia3`.
+    """
     epochs: list[Count] = Field(default=[1, 2, 3, 4, 5], min_length=1)
     """Epochs to choose from."""
     alpha_over_rank: list[Positive] = Field(default=[2.0], min_length=1)
@@ -39,20 +46,18 @@ class SpaceSpec(Spec):
     """Lowest and highest LoRA dropout."""
     target_modules: list[str] = Field(default=["all-linear"], min_length=1)
     """Modules to adapt: `all-linear`, or names joined by `+` such as `q_proj+v_proj`."""
-
-    @property
-    def grid_size(self) -> int:
-        """Combinations in a grid, with `GRID_POINTS` values of each range."""
-        choices = len(self.rank) * len(self.epochs) * len(self.alpha_over_rank) * len(self.target_modules)
-        spread = sum(low < high for low, high in (self.learning_rate, self.dropout))
-        return int(choices * GRID_POINTS**spread)
+    virtual_tokens: list[Count] = Field(default=[8, 16, 32], min_length=1)
+    """Learnt tokens before every prompt; of `prefix` and `prompt`."""
 
 
 class SearchSpec(Spec):
     """How the tuning arm looks for its best adapter."""
 
-    method: Literal["lora", "qlora"] = "lora"
-    """`qlora` trains the adapter over a 4-bit (NF4) base."""
+    method: MethodName = "lora"
+    """What is trained. `lora`: two thin matrices a module; `qlora`: the same over a 4-bit (NF4) base; `dora`: with a
+    learnt length of each column; `rslora`: scaled for high ranks; `full`: all weights; `prefix`: keys and values before
+    every prompt; `prompt`: embeddings there; `ia3`: scales of keys, values and activations.
+    """
     trials: int = Field(default=10, ge=1)
     """Configurations to try."""
     space: SpaceSpec = SpaceSpec()
@@ -81,9 +86,21 @@ class SearchSpec(Spec):
     """AdamW weight decay."""
 
     @property
+    def varied(self) -> dict[str, Any]:
+        """What a trial of the method chooses: field to a list of choices, or to the two ends of a range."""
+        method = METHODS[self.method]
+        found = {name: getattr(self.space, name) for name in method.varies}
+        return {**found, "learning_rate": self.space.learning_rate or method.learning_rate}
+
+    @property
+    def grid_size(self) -> int:
+        """Combinations in a grid, with `GRID_POINTS` values of each range."""
+        return prod(_points(values) for values in self.varied.values())
+
+    @property
     def most_trials(self) -> int:
         """Configurations that are tried; a grid may have fewer than `trials`."""
-        return min(self.trials, self.space.grid_size) if self.sampler == "grid" else self.trials
+        return min(self.trials, self.grid_size) if self.sampler == "grid" else self.trials
 
     @model_validator(mode="after")
     def _divisible(self) -> "SearchSpec":
@@ -95,3 +112,11 @@ class SearchSpec(Spec):
                 fields=("micro_batch_size", "batch_size"),
             )
         return self
+
+
+def _points(values: list[Any] | tuple[float, float]) -> int:
+    """How many values of a field a grid takes."""
+    if isinstance(values, list):
+        return len(values)
+    low, high = values
+    return GRID_POINTS if low < high else 1

