@@ -11,8 +11,9 @@ from harness.cli.asking import api_lines, api_rows, prompts_line, prompts_row, w
 from harness.cli.consoles import minutes, out, print_json
 from harness.cli.placing import placed
 from harness.estimate import expected_work, peak_bytes
-from harness.family_asks import every_family_asks
+from harness.family_asks import epochs, every_family_asks
 from harness.loading import Resolved, load_experiment
+from harness.methods import METHODS
 from harness.plan.power import assumed
 from harness.plan.remarks import family_remarks
 from harness.plan.state import HeldOut
@@ -21,6 +22,9 @@ from harness.previous import base_remarks, previous_versions
 from harness.stages.audit import Audit, audited
 from harness.stages.passages import corpus_passages
 from harness.store import Store
+
+BYTES_OF_A_WEIGHT = 2
+"""In the files of most models."""
 
 
 def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
@@ -39,7 +43,8 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     train, count = audit.sizes["train"], len(passages)
     families = family_remarks(resolved, labels=audit.labels, train=train, passages=count)
     strangers = base_remarks(earlier, model=resolved.experiment.model.name)
-    audit = audit.model_copy(update={"remarks": [*audit.remarks, *families, *strangers]})
+    remarks = [*audit.remarks, *families, *strangers, *_disk_remarks(resolved, model)]
+    audit = audit.model_copy(update={"remarks": remarks})
     judged = audit.sizes["test"] - audit.leaked
     power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches, slices=audit.slices)
     found = {
@@ -52,6 +57,17 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     else:
         _show(resolved, audit, model, found)
     return 0
+
+
+def _disk_remarks(resolved: Resolved, model: ModelSummary) -> list[str]:
+    """What whole models take, as every epoch of every trial is kept: weights and two moments, of four bytes a number."""
+    search = resolved.experiment.search
+    if METHODS[search.method].kind != "whole":
+        return []
+    each = 3 * 4 * model.weight_bytes / BYTES_OF_A_WEIGHT
+    whole = each * epochs(resolved)
+    told = f"each epoch keeps a whole model and its optimiser, about {each / 1e9:.1f} GB on disk"
+    return [f"{told}; {whole / 1e9:.0f} GB with {search.most_trials} trials"]
 
 
 def _audit(resolved: Resolved) -> Audit:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datasets import disable_progress_bars
-from engine import model
 from training import INPUTS, INSTRUCTION, PAIRS
 
 from harness.adapters import sample_model
@@ -133,4 +132,6 @@ def _pairs() -> list[dict[str, str]]:
 
 
 def _path() -> str:
-    return str(model().base.config._name_or_path)
+    gguf = sample_model.packaged_file()
+    assert gguf is not None, "the sample model is needed: make install"
+    return str(sample_model.converted(gguf, say=print))
