@@ -60,7 +60,7 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
 
 
 def _disk_remarks(resolved: Resolved, model: ModelSummary) -> list[str]:
-    """What whole models take, as every epoch of every trial is kept: weights and two moments, of four bytes a number."""
+    """What whole models take, as every epoch is kept: weights and two moments, of four bytes a number."""
     search = resolved.experiment.search
     if METHODS[search.method].kind != "whole":
         return []
