@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from harness.methods import METHODS
 from harness.plan import build
 from harness.plan.answering import tuned_answer_step
 from harness.plan.arms import PromptArm
@@ -15,10 +16,7 @@ from harness.store import Artifact
 
 QUANTIZATION: dict[str, str | None] = {"merged": None, "merged_nf4": "nf4"}
 """How the weights of each form are held in memory."""
-DESCRIPTIONS = {
-    "merged": "the adapter folded into the weights",
-    "merged_nf4": "the adapter folded into the weights, quantised to 4 bits",
-}
+DESCRIPTIONS = {"merged": "{}", "merged_nf4": "{}, quantised to 4 bits"}
 
 
 def planned_forms(
@@ -40,9 +38,11 @@ def planned_forms(
     gate = setup.resolved.experiment.gates.ships
     if gate is None or (merged := desk.want(merge_step(setup, adapter=adapter.key, name=name))) is None:
         return {}
+    whole = METHODS[setup.resolved.experiment.search.method].kind == "whole"
+    weights = "all weights, as trained" if whole else "the adapter folded into the weights"
     found: dict[str, ScoredArm] = {}
     for form in gate.forms:
-        arm = PromptArm(f"{name}:{form}", "tuned", "prompt", DESCRIPTIONS[form], None, prompt)
+        arm = PromptArm(f"{name}:{form}", "tuned", "prompt", DESCRIPTIONS[form].format(weights), None, prompt)
         step = form_answer_step(setup, prompt, form=form, needs={**needs, "merged": merged.key}, title=arm.name)
         if (answers := desk.want(step)) is None:
             continue

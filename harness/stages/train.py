@@ -1,4 +1,4 @@
-"""Turn an adapter at epoch e-1 into the adapter at epoch e.
+"""Turn the tuned model at epoch e-1, an adapter or a whole one, into the tuned model at epoch e.
 
 Every epoch is a step of its own that starts from the files of the one before, so a run that was killed and a run
 that was not do exactly the same arithmetic.
@@ -13,7 +13,7 @@ from harness.stages import Job
 
 
 def write_epoch(job: Job) -> dict[str, Any]:
-    """Adapter and optimiser state as safetensors, log.jsonl; summary: loss and counts."""
+    """Trained weights and optimiser state as safetensors, log.jsonl; summary: loss and counts."""
     from harness.adapters.tuning import trained_epoch
 
     config = PromptConfig.model_validate(job.inputs["prompt"])
