@@ -1,15 +1,18 @@
 """Turn conversations into a LoRA adapter, one epoch at a time, through TRL's SFTTrainer and PEFT."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.adapters.language_model import LanguageModel, language_model, strip
 from harness.adapters.methods import adapted
 from harness.adapters.optimizer_state import load_state, save_state
 from harness.adapters.training_settings import arguments, epoch_seed, optimizer, schedule
 from harness.errors import TrainingFailed
+
+if TYPE_CHECKING:
+    from harness.adapters.epoch_measures import EpochMeasures
 
 
 class EpochOutcome(NamedTuple):
@@ -27,11 +30,14 @@ class EpochOutcome(NamedTuple):
     """Trainable parameters."""
     log: list[dict[str, Any]]
     """Step, loss, learning rate, gradient norm."""
+    measures: "EpochMeasures"
+    """What else is known of it."""
 
 
 def trained_epoch(
     rows: list[dict[str, Any]],
     *,
+    validation: Sequence[dict[str, Any]] = (),
     inputs: dict[str, Any],
     path: str,
     model_name: str,
@@ -39,16 +45,32 @@ def trained_epoch(
     out: Path,
     progress: Callable[[int, int], None],
 ) -> EpochOutcome:
-    """Train epoch `inputs["epoch"]` from the files in `previous` and write the adapter to `out`."""
+    """Train epoch `inputs["epoch"]` from the files in `previous` and write the adapter to `out`.
+
+    Rows have `id`, `prompt` and `completion`; those of `validation` are read once, after the last step.
+    """
     import torch
     from transformers import set_seed
 
+    from harness.adapters.epoch_measures import forget_peak, measures
+
+    forget_peak()
     model = language_model(inputs["model"], path=path)
     set_seed(epoch_seed(inputs))
     tuned = adapted(model, inputs=inputs, previous=previous)
     try:
-        trainer = _trainer(tuned, model, rows=rows, inputs=inputs, progress=progress, out=out, previous=previous)
+        trainer = _trainer(
+            tuned,
+            model,
+            rows=rows,
+            validation=validation,
+            inputs=inputs,
+            progress=progress,
+            out=out,
+            previous=previous,
+        )
         result = trainer.train()
+        found = measures(trainer, seconds=result.metrics["train_runtime"])
         # The name, not the folder: artifacts are the same on every machine.
         tuned.peft_config["default"].base_model_name_or_path = model_name
         tuned.save_pretrained(str(out), safe_serialization=True, save_embedding_layers=False)
@@ -59,7 +81,8 @@ def trained_epoch(
     finally:
         model.active = tuned
         strip(model)
-    return _outcome(trainer, loss=result.training_loss, asked=len(rows), longest=inputs["settings"]["max_length"])
+    longest = inputs["settings"]["max_length"]
+    return _outcome(trainer, loss=result.training_loss, asked=len(rows), longest=longest, measures=found)
 
 
 def _trainer(
@@ -67,6 +90,7 @@ def _trainer(
     model: LanguageModel,
     *,
     rows: list[dict[str, Any]],
+    validation: Sequence[dict[str, Any]],
     inputs: dict[str, Any],
     progress: Callable[[int, int], None],
     out: Path,
@@ -85,6 +109,7 @@ def _trainer(
         model=tuned,
         args=arguments(inputs, out=out, pads=kind is SFTTrainer),
         train_dataset=Dataset.from_list(rows),
+        eval_dataset=Dataset.from_list(list(validation)) if validation else None,
         processing_class=model.tokenizer,
         optimizers=(adam, None),
         callbacks=[_watcher(progress)],
@@ -118,7 +143,7 @@ def _watcher(progress: Callable[[int, int], None]) -> Any:
     return Watcher()
 
 
-def _outcome(trainer: Any, *, loss: float, asked: int, longest: int) -> EpochOutcome:
+def _outcome(trainer: Any, *, loss: float, asked: int, longest: int, measures: "EpochMeasures") -> EpochOutcome:
     names = ("step", "loss", "learning_rate", "grad_norm")
     log = [{name: float(entry[name]) for name in names} for entry in trainer.state.log_history if "loss" in entry]
     return EpochOutcome(
@@ -128,4 +153,5 @@ def _outcome(trainer: Any, *, loss: float, asked: int, longest: int) -> EpochOut
         dropped=asked - len(trainer.train_dataset),
         parameters=sum(parameter.numel() for parameter in trainer.optimizer.param_groups[0]["params"]),
         log=log,
+        measures=measures,
     )
