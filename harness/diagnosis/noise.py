@@ -14,9 +14,9 @@ a long upper tail, and 3.5 would list one honest example in fifty.
 """
 TO_SIGMA = 0.6745
 """Of a bell curve the median absolute deviation is so much of the standard deviation."""
-NATS = 1.0
-"""And so much above the usual: where all others are near nothing, everything is an outlier. e times less likely, token
-by token.
+NATS = 0.5
+"""And so much above the usual: where all others are near nothing, everything is an outlier. A label is one or two tokens
+beside the end of the answer, so half a nat a token is a label some three times less likely than the others.
 """
 SHARE, LEAST = 0.02, 3
 """Suspects that make a finding: a share of the examples, and three at least. Ten well-known test sets hold 3.3 % wrong
@@ -39,7 +39,7 @@ def label_noise(facts: Facts) -> Finding | None:
     epochs = "one epoch" if len(facts.losses) == 1 else f"{len(_looked_at(facts.losses))} epochs"
     return Finding(
         rule="label_noise",
-        evidence=f"{len(found):,} of {len(lost):,} training examples cost over {NATS:.0f} nat a token, and over "
+        evidence=f"{len(found):,} of {len(lost):,} training examples cost over {NATS} nats a token, and over "
         f"{Z:.0f} robust standard deviations, more than those beside them in {epochs}.",
         remedy="A look at these examples: correct or remove what is wrong; what is right but rare needs more like it.",
         suspects=[_suspect(name, facts=facts) for name in found[:LISTED]],

@@ -190,10 +190,8 @@ def test_a_lost_class() -> None:
     rule: Rule = "minority_class"
     one = judged(5)
     assert one is not None
-    assert (
-        "Of 20 items that are “blue” 25 % are found, of the others 90 %; without tuning it was found in 100 %"
-        in str(one.evidence)
-    )
+    said = "Of 20 items that are “blue” 25 % are found, of the others 90 %; without tuning it was found in 100 %"
+    assert said in one.evidence
     assert judged(14) is None  # 70 %: below by a fifth.
     assert judged(13, items=20) is not None  # 65 %, and as few by chance once in 400 times.
     assert judged(1, items=2) is None  # 50 %, but so few by chance once in five times.
@@ -244,7 +242,7 @@ def test_label_noise() -> None:
     assert {suspect.id for suspect in one.suspects} == {f"{17 * n}" for n in range(6)}
     assert [suspect.loss for suspect in one.suspects] == sorted((s.loss for s in one.suspects), reverse=True)
     assert next(s for s in one.suspects if s.id == "17").reference == "the answer"
-    assert found(noisy(6, by=0.8), "label_noise") is None
+    assert found(noisy(6, by=0.5), "label_noise") is None
     assert found(noisy(3, by=2.5), "label_noise") is None  # Three in two hundred are less than two per cent.
     assert len(str(found(noisy(11, by=2.5), "label_noise")).split("Suspect(")) - 1 == 10
 
