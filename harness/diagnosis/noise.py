@@ -15,8 +15,8 @@ a long upper tail, and 3.5 would list one honest example in fifty.
 TO_SIGMA = 0.6745
 """Of a bell curve the median absolute deviation is so much of the standard deviation."""
 NATS = 0.5
-"""And so much above the usual: where all others are near nothing, everything is an outlier. A label is one or two tokens
-beside the end of the answer, so half a nat a token is a label some three times less likely than the others.
+"""And so much above the usual: where all others are near nothing, everything is an outlier. A label is one or two
+tokens beside the end of the answer, so half a nat a token is a label some three times less likely than the others.
 """
 SHARE, LEAST = 0.02, 3
 """Suspects that make a finding: a share of the examples, and three at least. Ten well-known test sets hold 3.3 % wrong
