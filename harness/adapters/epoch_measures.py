@@ -1,4 +1,4 @@
-"""Turn an epoch that was trained into what else is known of it: losses of its examples, validation loss, memory.
+"""Turn an epoch that was trained into what else is known of it: losses of its examples, and on validation.
 
 Nothing here changes what is trained: it looks once the last step is done, without dropout and without gradients.
 """
@@ -6,8 +6,6 @@ Nothing here changes what is trained: it looks once the last step is done, witho
 import math
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -24,10 +22,6 @@ from harness.adapters.completion_trainer import (
 )
 from harness.errors import TrainingFailed
 
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-RESET_PEAK = "5"
-"""What Linux takes for: forget the highest resident size so far (proc(5), clear_refs)."""
-
 
 class EpochMeasures(NamedTuple):
     """What one epoch is known by besides its weights."""
@@ -38,14 +32,12 @@ class EpochMeasures(NamedTuple):
     """`id` and `loss` of each training example, in the order of training."""
     seconds: float
     """That training took, without loading and validation."""
-    peak_bytes: int
-    """Most memory in this step."""
 
 
 def measures(trainer: Any, *, seconds: float) -> EpochMeasures:
     """Of an epoch whose last step is done."""
     trainer.model.eval()
-    return EpochMeasures(_validation_loss(trainer), _example_losses(trainer), seconds, peak_bytes())
+    return EpochMeasures(_validation_loss(trainer), _example_losses(trainer), seconds)
 
 
 def _validation_loss(trainer: Any) -> float | None:
@@ -65,6 +57,8 @@ def _example_losses(trainer: Any) -> list[dict[str, Any]]:
     A step's loss is that of the weights before it, so within an epoch it falls along the way; the order is kept.
     Where TRL trains a model by itself, its steps tell no examples apart, and all are read once more.
     """
+    if "labels" not in trainer.train_dataset.column_names:
+        return []  # Pairs of answers have a loss of another kind.
     examples = _lanes(trainer.train_dataset)
     ids: dict[int, deque[str]] = defaultdict(deque)
     for name, example in zip(_names(trainer.train_dataset), examples, strict=True):
@@ -85,7 +79,7 @@ def _read_again(trainer: Any, examples: Sequence[Lane]) -> Iterator[Any]:
 
 def _scored(trainer: Any, examples: Sequence[Lane]) -> Iterator[torch.Tensor]:
     """Losses of the learnt tokens, a few examples at a time, in their order."""
-    device = trainer.model.device
+    device = trainer.args.device
     packs = isinstance(trainer, CompletionTrainer)
     with torch.no_grad():
         for some in parts(examples) if packs else [[example] for example in examples]:
@@ -96,34 +90,11 @@ def _alone(trainer: Any, example: Lane, *, device: Any) -> torch.Tensor:
     """[targets] losses of one example, by any model."""
     places = learnt_places(example)
     ids = torch.tensor([example.ids], device=device)
-    logits = trainer.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0]
+    # From the end: what a method puts before the tokens may have scores too.
+    logits = trainer.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0, -len(example.ids) :]
     targets = torch.tensor([example.labels[place] for place in places], device=device)
     return cross_entropy(logits[[place - 1 for place in places]].float(), targets, reduction="none")
 
 
 def _lanes(dataset: Any) -> list[Lane]:
     return [Lane(list(ids), list(labels)) for ids, labels in zip(dataset["input_ids"], dataset["labels"], strict=True)]
-
-
-def forget_peak() -> None:
-    """Begin to measure: what an earlier step of this process needed is no part of this one's peak."""
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    with suppress(OSError):  # A system that does not let us: the peak is then that of the process.
-        CLEAR.write_text(RESET_PEAK)
-
-
-def peak_bytes() -> int:
-    """Most bytes held since `forget_peak`: on a GPU by its tensors, else by the process."""
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    with suppress(OSError, StopIteration):
-        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    return _peak_of_process()
-
-
-def _peak_of_process() -> int:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -52,9 +52,8 @@ def trained_epoch(
     import torch
     from transformers import set_seed
 
-    from harness.adapters.epoch_measures import forget_peak, measures
+    from harness.adapters.epoch_measures import measures
 
-    forget_peak()
     model = language_model(inputs["model"], path=path)
     set_seed(epoch_seed(inputs))
     tuned = adapted(model, inputs=inputs, previous=previous)

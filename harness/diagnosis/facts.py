@@ -116,10 +116,8 @@ class Facts:
     texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Training example to its input and reference."""
     kept: Sequence[Kept] = ()
-    probe: float | None = None
-    """Cross-entropy of the base model on a sample of general text, nats a token; null where it was not measured."""
     probes: Sequence[float | None] = ()
-    """The same of the trial, epoch by epoch."""
+    """Rise of the cross-entropy on general text against the base model, nats a token, epoch by epoch."""
 
     @property
     def rate(self) -> float:

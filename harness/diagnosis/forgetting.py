@@ -3,7 +3,7 @@
 from harness.diagnosis.facts import Facts, Finding, rates
 
 PROBE_RISE = 0.1
-"""Nats a token that general text may cost more than before: a perplexity ten per cent higher."""
+"""Nats a token that general text may cost more than before tuning: a perplexity ten per cent higher."""
 
 
 def forgetting(facts: Facts) -> Finding | None:
@@ -30,9 +30,9 @@ def _benchmarks(facts: Facts) -> list[str]:
 
 def _probes(facts: Facts) -> list[str]:
     """At the epoch that is kept."""
-    if facts.probe is None or facts.best_epoch is None or facts.best_epoch > len(facts.probes):
+    if facts.best_epoch is None or facts.best_epoch > len(facts.probes):
         return []
-    after = facts.probes[facts.best_epoch - 1]
-    if after is None or after - facts.probe < PROBE_RISE:
+    rise = facts.probes[facts.best_epoch - 1]
+    if rise is None or rise < PROBE_RISE:
         return []
-    return [f"general text costs {after:.3f} nats a token, {facts.probe:.3f} before tuning"]
+    return [f"general text costs {rise:.3f} nats a token more than before tuning"]

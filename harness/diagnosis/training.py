@@ -19,7 +19,7 @@ WORSE, WORSE_IN_STEPS = 0.1, 0.5
 """The last epoch's loss so much above the first one's, over the same examples, or the last steps so much above the
 first ones: training did harm.
 """
-NOT_FINITE = re.compile(r"became -?(nan|inf)", re.IGNORECASE)
+NOT_FINITE = re.compile(r"became -?(nan|inf)|are no numbers", re.IGNORECASE)
 """How a trial says that it failed by a number that is none."""
 FEW = 50
 """Training examples: OpenAI's guide to fine-tuning sees clear improvements from 50 to 100 examples, and says to begin
@@ -66,8 +66,8 @@ def divergence(facts: Facts) -> Finding | None:
 
 def _not_finite(facts: Facts) -> tuple[int, str] | None:
     if facts.ended == "failed" and NOT_FINITE.search(facts.error):
-        epoch = len(facts.epochs) + 1
-        return epoch, f"In epoch {epoch} {facts.error.partition(':')[0]}."
+        said = facts.error.partition(":")[0]
+        return len(facts.epochs) + 1, f"{said[:1].upper()}{said[1:]}."
     return None
 
 
@@ -106,5 +106,5 @@ def too_little_data(facts: Facts) -> Finding | None:
         evidence=f"{facts.examples} training examples, fewer than {FEW}, and after epoch {last.epoch} a validation "
         f"loss of {last.validation_loss:.3f} nats against {last.train_loss:.3f} in training.",
         remedy="More examples; until then a small rank, few epochs, or worked examples in a prompt.",
-        change="search.space.rank: [4, 8]",
+        change="search.space.rank: [4, 8]" if "rank" in facts.params else "",
     )

@@ -66,7 +66,7 @@ def reason(
 
 def _of_failure(trial: Trial, *, found: Sequence[Finding]) -> str:
     if any(one.rule == "divergence" for one in found):
-        return f"It diverged in epoch {len(trial.epochs) + 1}: {trial.error.partition(':')[0]}."
+        return f"It diverged: {trial.error.partition(':')[0]}."
     return f"It failed: {trial.error.rstrip('.')}."
 
 

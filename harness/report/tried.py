@@ -30,10 +30,11 @@ def clocked_epochs(finished: Plan, *, store: Store) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for trial in finished.trials:
         for epoch in trial.epochs:
-            trained = store.find(epoch.artifacts["train"])
-            (clock,) = read_rows(trained.path / CLOCK) if trained else ({"seconds": 0.0, "peak_bytes": 0},)
+            trained = store.get(epoch.artifacts["train"])
+            (clock,) = read_rows(trained.path / CLOCK)
             speed = round(epoch.tokens / clock["seconds"], 1) if clock["seconds"] else None
-            row = {"tokens_per_second": speed, "peak_bytes": clock["peak_bytes"]}
+            memory = trained.provenance.get("gpu_peak_bytes", trained.provenance["peak_bytes"])
+            row = {"tokens_per_second": speed, "peak_bytes": memory}
             found.setdefault(str(trial.number), {})[str(epoch.epoch)] = row
     return found
 

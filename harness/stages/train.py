@@ -13,7 +13,7 @@ from harness.records import Example
 from harness.stages import Job
 
 CLOCK = "clock.jsonl"
-"""One line: seconds of training, most bytes held."""
+"""One line: seconds of training, without loading and validation."""
 LOSSES = "losses.jsonl"
 """Id and loss of each training example, in the order of training."""
 
@@ -37,8 +37,7 @@ def write_epoch(job: Job) -> dict[str, Any]:
     write_lines(job.out / "log.jsonl", outcome.log)
     write_lines(job.out / LOSSES, outcome.measures.losses)
     # Not in the summary, which is the same on every machine: it is shown, and part of nothing that is chosen.
-    clock = {"seconds": round(outcome.measures.seconds, 3), "peak_bytes": outcome.measures.peak_bytes}
-    write_lines(job.out / CLOCK, [clock])
+    write_lines(job.out / CLOCK, [{"seconds": round(outcome.measures.seconds, 3)}])
     return {
         "train_loss": outcome.loss,
         "tokens": outcome.tokens,

@@ -49,8 +49,7 @@ def well(**changes: Any) -> Facts:
         replies=labelled([*wanted[:-4], "red", "red", "blue", "blue"]),
         base=Base(0.5, labelled(wanted)),
         losses=[[(f"{n}", loss + usual.gauss(0, 0.2)) for n in range(200)] for loss in TRAIN],
-        probe=3.0,
-        probes=[3.01, 3.02, 3.03],
+        probes=[0.01, 0.02, 0.03],
     )
     return replace(facts, **changes)
 
@@ -132,7 +131,8 @@ def test_divergence() -> None:
     nan = well(epochs=[], best_epoch=None, steps=[], ended="failed", error="loss became nan at step 3: too high")
     one = found(nan, "divergence")
     assert one is not None
-    assert one.evidence == "In epoch 1 loss became nan at step 3."
+    assert one.evidence == "Loss became nan at step 3."
+    assert one.epoch == 1
     assert one.change == "search.space.learning_rate: [1e-05, 0.0001]"
     assert found(replace(nan, error="out of memory"), "divergence") is None
     for highest, ill in ((4.01, True), (3.99, False)):
@@ -260,6 +260,6 @@ def test_forgetting() -> None:
     assert one is not None
     assert one.evidence == "piqa fell from 70.0 to 66.0, by more than 3.0."
     assert found(well(kept=[Kept("piqa", 0.70, 0.68, 0.03)]), "forgetting") is None
-    assert "general text costs 3.120 nats a token, 3.000 before" in str(found(well(probes=[3, 3, 3.12]), "forgetting"))
-    assert found(well(probes=[3.2, 3.2, 3.09]), "forgetting") is None
-    assert found(well(probe=None, probes=[3.2, 3.2, 9.0]), "forgetting") is None
+    assert "general text costs 0.120 nats a token more" in str(found(well(probes=[0, 0, 0.12]), "forgetting"))
+    assert found(well(probes=[0.2, 0.2, 0.09]), "forgetting") is None
+    assert found(well(probes=[0.2, None, None]), "forgetting") is None

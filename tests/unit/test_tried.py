@@ -58,7 +58,7 @@ def test_the_reason_names_score_noise_and_illness() -> None:
 
 def test_the_reason_of_a_trial_that_failed_is_its_failure() -> None:
     broken = trial(1, status="failed", error="loss became nan at step 3: the learning rate is too high")
-    assert why(broken, NAN) == "It diverged in epoch 1: loss became nan at step 3."
+    assert why(broken, NAN) == "It diverged: loss became nan at step 3."
     assert why(trial(1, 0.2, status="failed", error="out of memory")) == "It failed: out of memory."
 
 
