@@ -57,6 +57,16 @@ class Epoch(Record):
     """Tokens trained on in this epoch."""
     validation: dict[str, float]
     """Metrics on generated validation output."""
+    validation_loss: float | None = None
+    """Mean loss over the tokens of the validation references after this epoch, nats; null where none fits."""
+    learning_rate: float | None = None
+    """Of its last step."""
+    gradient_norm: float | None = None
+    """Median over its steps."""
+    gradient_norm_max: float | None = None
+    """Highest of its steps."""
+    artifacts: dict[str, str] = Field(default={}, exclude=True, repr=False)
+    """Stage to the key of what was trained, answered and scored: `train`, `predict`, `score`."""
     scores: list[float] = Field(default=[], exclude=True, repr=False)
     """The deciding metric item by item, where the pruner compares items."""
 
@@ -69,7 +79,9 @@ class Trial(Record):
     params: dict[str, Any]
     """What was sampled."""
     status: Literal["complete", "pruned", "failed", "running"]
-    """`pruned`: stopped early; `failed`: see error."""
+    """`pruned`: not worth another epoch beside other trials; `failed`: see error."""
+    stopped_early: bool = False
+    """Complete before its last epoch: so many epochs brought nothing better as `search.early_stopping` allows."""
     epochs: list[Epoch]
     """What was trained."""
     best_epoch: int | None = None

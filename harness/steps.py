@@ -13,7 +13,7 @@ VERSIONS: dict[str, int] = {
     "optimise": 1,
     "predict": 3,
     "score": 3,
-    "train": 2,
+    "train": 3,
     "merge": 1,
     "latency": 3,
     "forgetting": 3,

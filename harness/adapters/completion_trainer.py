@@ -33,6 +33,15 @@ class Lane(NamedTuple):
     """As long as `ids`; `IGNORED` where a token is given."""
 
 
+class LaneLoss(NamedTuple):
+    """The loss of one example."""
+
+    key: int
+    """`lane_key` of the example."""
+    loss: torch.Tensor
+    """[]: mean negative log-likelihood of its learnt tokens, nats."""
+
+
 class PackedBatch(NamedTuple):
     """A batch in one row: `start` tokens that all examples share, then the rest of each."""
 
@@ -56,6 +65,11 @@ def fitting_trainer(model: LanguageModel) -> type[SFTTrainer]:
 class CompletionTrainer(SFTTrainer):  # type: ignore[misc, unused-ignore]
     """SFTTrainer over a model of known attention (`attention.is_plain`); the same losses and gradients."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What each example cost when it was trained on, in that order.
+        self.seen: list[LaneLoss] = []
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
@@ -63,11 +77,30 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc, unused-ignore]
         if return_outputs:
             return super().compute_loss(model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch)
         device = inputs["input_ids"].device
-        losses = torch.cat([_losses(model, packed(part, device=device)) for part in parts(lanes(inputs))])
+        examples = lanes(inputs)
+        losses = token_losses(model, examples, device=device)
         if self.model.training:
+            self.seen += lane_losses(examples, losses.detach())
             self._total_train_tokens += int(inputs["attention_mask"].sum())
         learnt = len(losses) if num_items_in_batch is None else num_items_in_batch
         return losses.sum() / torch.as_tensor(learnt).clamp(min=1)
+
+
+def token_losses(model: Any, examples: Sequence[Lane], *, device: Any) -> torch.Tensor:
+    """[targets of all examples, in their order] negative log-likelihoods, nats."""
+    return torch.cat([_losses(model, packed(part, device=device)) for part in parts(examples)])
+
+
+def lane_losses(examples: Sequence[Lane], losses: torch.Tensor) -> list[LaneLoss]:
+    """Mean loss of each example that has something to learn; `losses` is what `token_losses` found for them."""
+    shares = losses.split([len(learnt_places(example)) for example in examples])
+    pairs = zip(examples, shares, strict=True)
+    return [LaneLoss(lane_key(example), share.mean()) for example, share in pairs if len(share)]
+
+
+def lane_key(example: Lane) -> int:
+    """The same for examples of the same tokens."""
+    return hash((tuple(example.ids), tuple(example.labels)))
 
 
 def _losses(model: Any, batch: PackedBatch) -> torch.Tensor:
@@ -112,7 +145,7 @@ def packed(examples: Sequence[Lane], *, device: Any) -> PackedBatch:
     for number, example in enumerate(examples):
         # The token at `place` of the example lies at `place + shift` of the row.
         shift = len(ids) - start
-        learnt = [place for place, label in enumerate(example.labels) if label != IGNORED and place > 0]
+        learnt = learnt_places(example)
         predicting += [place - 1 + shift for place in learnt]
         targets += [example.labels[place] for place in learnt]
         ids += example.ids[start:]
@@ -125,6 +158,11 @@ def packed(examples: Sequence[Lane], *, device: Any) -> PackedBatch:
         torch.tensor(predicting, dtype=torch.long, device=device),
         torch.tensor(targets, dtype=torch.long, device=device),
     )
+
+
+def learnt_places(example: Lane) -> list[int]:
+    """Where the tokens lie that are learnt; nothing stands before the first token of all, which would predict it."""
+    return [place for place, label in enumerate(example.labels) if label != IGNORED and place > 0]
 
 
 def _shared(examples: Sequence[Lane]) -> int:

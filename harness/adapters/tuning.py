@@ -1,9 +1,9 @@
 """Turn conversations into a tuned model, one epoch at a time, through TRL's SFTTrainer and PEFT."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.adapters.language_model import LanguageModel, language_model, strip
 from harness.adapters.methods import put_on_for_training, save_trained
@@ -11,6 +11,9 @@ from harness.adapters.optimizer_state import load_state, save_state
 from harness.adapters.training_settings import arguments, epoch_seed, optimizer, schedule
 from harness.errors import TrainingFailed
 from harness.methods import METHODS
+
+if TYPE_CHECKING:
+    from harness.adapters.epoch_measures import EpochMeasures
 
 
 class EpochOutcome(NamedTuple):
@@ -28,11 +31,14 @@ class EpochOutcome(NamedTuple):
     """Trainable parameters."""
     log: list[dict[str, Any]]
     """Step, loss, learning rate, gradient norm."""
+    measures: "EpochMeasures"
+    """What else is known of it."""
 
 
 def trained_epoch(
     rows: list[dict[str, Any]],
     *,
+    validation: Sequence[dict[str, Any]] = (),
     inputs: dict[str, Any],
     path: str,
     model_name: str,
@@ -40,23 +46,39 @@ def trained_epoch(
     out: Path,
     progress: Callable[[int, int], None],
 ) -> EpochOutcome:
-    """Train epoch `inputs["epoch"]` from the files in `previous` and write what was trained to `out`."""
+    """Train epoch `inputs["epoch"]` from the files in `previous` and write what was trained to `out`.
+
+    Rows have `id`, `prompt` and `completion`; those of `validation` are read once, after the last step.
+    """
     import torch
     from transformers import set_seed
+
+    from harness.adapters.epoch_measures import measures
 
     model = language_model(inputs["model"], path=path)
     set_seed(epoch_seed(inputs))
     tuned = put_on_for_training(model, inputs=inputs, path=path, previous=previous)
     try:
-        trainer = _trainer(tuned, model, rows=rows, inputs=inputs, progress=progress, out=out, previous=previous)
+        trainer = _trainer(
+            tuned,
+            model,
+            rows=rows,
+            validation=validation,
+            inputs=inputs,
+            progress=progress,
+            out=out,
+            previous=previous,
+        )
         result = trainer.train()
+        found = measures(trainer, seconds=result.metrics["train_runtime"])
         save_trained(model, out=out, path=path, name=model_name)
         save_state(trainer.optimizer.optimizer, out / "optimizer.safetensors")
     except torch.OutOfMemoryError as error:
         raise TrainingFailed("out of memory: choose a smaller search.micro_batch_size or search.max_length") from error
     finally:
         strip(model)
-    return _outcome(trainer, loss=result.training_loss, asked=len(rows), longest=inputs["settings"]["max_length"])
+    longest = inputs["settings"]["max_length"]
+    return _outcome(trainer, loss=result.training_loss, asked=len(rows), longest=longest, measures=found)
 
 
 def _trainer(
@@ -64,6 +86,7 @@ def _trainer(
     model: LanguageModel,
     *,
     rows: list[dict[str, Any]],
+    validation: Sequence[dict[str, Any]],
     inputs: dict[str, Any],
     progress: Callable[[int, int], None],
     out: Path,
@@ -82,6 +105,7 @@ def _trainer(
         model=tuned,
         args=arguments(inputs, out=out, pads=kind is SFTTrainer),
         train_dataset=Dataset.from_list(rows),
+        eval_dataset=Dataset.from_list(list(validation)) if validation else None,
         processing_class=model.tokenizer,
         optimizers=(adam, None),
         callbacks=[_watcher(progress)],
@@ -115,7 +139,7 @@ def _watcher(progress: Callable[[int, int], None]) -> Any:
     return Watcher()
 
 
-def _outcome(trainer: Any, *, loss: float, asked: int, longest: int) -> EpochOutcome:
+def _outcome(trainer: Any, *, loss: float, asked: int, longest: int, measures: "EpochMeasures") -> EpochOutcome:
     names = ("step", "loss", "learning_rate", "grad_norm")
     log = [{name: float(entry[name]) for name in names} for entry in trainer.state.log_history if "loss" in entry]
     return EpochOutcome(
@@ -125,4 +149,5 @@ def _outcome(trainer: Any, *, loss: float, asked: int, longest: int) -> EpochOut
         dropped=asked - len(trainer.train_dataset),
         parameters=sum(parameter.numel() for parameter in trainer.optimizer.param_groups[0]["params"]),
         log=log,
+        measures=measures,
     )

@@ -22,7 +22,9 @@ from harness.plan import Goal, Plan, plan
 from harness.plan.power import expected
 from harness.plan.setup import Setup
 from harness.prepare import STATE, checked_engines, checked_keys, keys_in_the_clear, prepared, uses_hub
+from harness.report.losing import named
 from harness.report.text import one_line
+from harness.report.trial_rows import TriedTrial
 from harness.runner import run_to_goal
 from harness.runner.local_worker import LocalWorker
 from harness.store import Store
@@ -48,10 +50,14 @@ def baselines_command(spec: Path, *, overrides: list[str], every: bool, json: bo
 
 def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     """Prompts and trials on validation."""
-    setup, _, finished = _reached(spec, overrides=overrides, goal="search")
+    from harness.report.tried import tried
+
+    setup, store, finished = _reached(spec, overrides=overrides, goal="search")
+    lost = tried(setup, finished, store=store, kept=())
     if json:
-        trials = [trial.model_dump(mode="json") for trial in finished.trials]
-        print_json({"experiment": setup.resolved.name, "metric": setup.metric, "trials": trials})
+        found = {"trials": finished.trials, "tried": lost}
+        rows = {name: [row.model_dump(mode="json") for row in every] for name, every in found.items()}
+        print_json({"experiment": setup.resolved.name, "metric": setup.metric, **rows})
         return 0
     best_prompt = max(float(scored.scores.summary["mean"][setup.metric]) for scored in finished.baselines)
     table = Table(
@@ -73,7 +79,16 @@ def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
             value,
         )
     out.print(table)
+    _show_tried(lost)
     return 0
+
+
+def _show_tried(lost: list[TriedTrial]) -> None:
+    """Why each trial lost, and under it what ails it."""
+    for row in lost:
+        out.print(one_line(f"trial {row.trial} ({row.ended}): {row.reason}"), markup=False)
+        for found in row.findings:
+            out.print(f"  {named(found)}: {one_line(found.evidence)} {found.remedy}", style="dim", markup=False)
 
 
 def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool = False) -> tuple[Setup, Store, Plan]:

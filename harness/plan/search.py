@@ -13,6 +13,9 @@ from harness.records import Epoch, Trial
 from harness.steps import Step
 from harness.store import Artifact
 
+MEASURES = ("validation_loss", "learning_rate", "gradient_norm", "gradient_norm_max")
+"""What a training step tells of its epoch besides the loss."""
+
 
 @dataclass(frozen=True)
 class _Search:
@@ -40,6 +43,8 @@ class _Search:
             trial = with_epoch(trial, trained=trained, scores=scores, setup=self.setup)
             if epoch < trial.params["epochs"] and self._lags(trial, history=history):
                 return trial.model_copy(update={"status": "pruned"}), seconds
+            if epoch < trial.params["epochs"] and self._stalls(trial):
+                return trial.model_copy(update={"status": "complete", "stopped_early": True}), seconds
             previous = trained.key
         return trial.model_copy(update={"status": "complete"}), seconds
 
@@ -68,6 +73,11 @@ class _Search:
     def _lags(self, trial: Trial, *, history: list[Trial]) -> bool:
         spec = self.setup.resolved.experiment.search
         return self.setup.sampler.should_stop(spec, history=history, running=trial, metric=self.setup.metric)
+
+    def _stalls(self, trial: Trial) -> bool:
+        """Whether its last epochs brought nothing better; an equal score is not better."""
+        patience = self.setup.resolved.experiment.search.early_stopping
+        return patience is not None and len(trial.epochs) - (trial.best_epoch or 0) >= patience
 
 
 def planned_trials(
@@ -99,6 +109,8 @@ def with_epoch(trial: Trial, *, trained: Artifact, scores: Artifact, setup: Setu
         train_loss=trained.summary["train_loss"],
         tokens=trained.summary["tokens"],
         validation=scores.summary["mean"],
+        **{name: trained.summary.get(name) for name in MEASURES},
+        artifacts={"train": trained.key, "predict": scores.needs["predictions"], "score": scores.key},
         scores=_item_scores(scores, metric=metric) if setup.resolved.experiment.search.pruner == "wilcoxon" else [],
     )
     value = epoch.validation[metric]

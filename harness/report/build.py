@@ -17,8 +17,10 @@ from harness.report.data_rows import Answer, DataSummary, Duplicate, ShownExampl
 from harness.report.document import Arm, Forgetting, Report
 from harness.report.effort import efforts
 from harness.report.effort_table import TIMED
+from harness.report.epoch_table import CLOCKED
 from harness.report.prompt_caveats import unfitting_trials
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
+from harness.report.tried import clocked_epochs, tried
 from harness.store import Artifact, Store
 from harness.trained import weights_hash
 from harness.wording import configuration
@@ -41,7 +43,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
     frame = tables.score_frame({scored.arm.name: scored.scores.path for scored in _tested(finished)})
     verdict: Verdict = judged["verdict"] if judged else "INCONCLUSIVE"
     title = metric_info(setup.metric).title
-    spent = efforts(setup, finished, find=store.find)
+    spent, kept = efforts(setup, finished, find=store.find), _forgetting(setup, finished)
     return Report(
         experiment=setup.resolved.name,
         verdict=verdict,
@@ -60,10 +62,11 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         leaderboard=_leaderboard(finished, frame=frame, metric=setup.metric, store=store),
         prompts=shown_prompts(setup, finished, best=best.arm.name),
         trials=finished.trials,
+        tried=tried(setup, finished, store=store, kept=kept),
         effort=spent.sides,
         effort_by_family=spent.families,
         effort_notes=spent.notes,
-        forgetting=_forgetting(setup, finished),
+        forgetting=kept,
         slices=checked.slices(judged),
         ships=checked.ships(judged),
         leaked=checked.leaked(judged),
@@ -74,7 +77,11 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         warnings=warnings(setup, finished, judged=judged, store=store),
         spec=experiment.model_dump(mode="json"),
         provenance=_provenance(setup, finished, store=store),
-        timing={**_timing(finished, store=store), TIMED: spent.seconds},
+        timing={
+            **_timing(finished, store=store),
+            TIMED: spent.seconds,
+            CLOCKED: clocked_epochs(finished, store=store),
+        },
     )
 
 

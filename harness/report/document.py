@@ -7,6 +7,7 @@ from pydantic import Field
 from harness.records import Record, Trial, Verdict
 from harness.report.data_rows import DataSummary, ShownExample
 from harness.report.prompt_rows import ShownPrompt
+from harness.report.trial_rows import TriedTrial
 
 
 class Arm(Record):
@@ -228,6 +229,8 @@ class Report(Record):
     """What the champions ask, whole, the strongest first; those that ask no model are left out."""
     trials: list[Trial]
     """The search."""
+    tried: list[TriedTrial] = Field(default_factory=list)
+    """What was tried and why it lost: a row a trial."""
     effort: list[Effort]
     """What each side spent."""
     effort_by_family: list[Effort] = Field(default_factory=list)

@@ -10,6 +10,7 @@ from harness.report.effort_table import COUNTED, effort_table
 from harness.report.gfm import inline, name, table
 from harness.report.prompts_markdown import prompts
 from harness.report.text import shortened
+from harness.report.tried_markdown import chosen_epochs, tried
 
 SHOWN = 5
 """Examples shown; the page shows all."""
@@ -29,6 +30,7 @@ def render_markdown(report: Report) -> str:
         _leaderboard,
         prompts,
         _search,
+        tried,
         _forgetting,
         _effort,
         _data,
@@ -188,6 +190,7 @@ def _search(report: Report) -> Iterator[str]:
     shared = views.shared_params(report.trials)
     same = ", ".join(f"{inline(key)} {inline(formats.plain(value))}" for key, value in shared.items())
     yield f"The same in all: {same}." if same else ""
+    yield chosen_epochs(report)
 
 
 def _trial_row(trial: Trial, *, names: Sequence[str], report: Report) -> list[str]:

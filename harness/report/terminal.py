@@ -12,12 +12,15 @@ from harness.records import Verdict
 from harness.report import formats, views
 from harness.report.document import Arm, FormRow, GateCondition, Report
 from harness.report.effort_table import SHARED, effort_words, tokens_to_choose
+from harness.report.epoch_table import validation_losses
 from harness.report.text import both_ends, one_line, shortened
 
 COLOUR: dict[Verdict, str] = {"FINE_TUNE": "green", "PROMPT": "blue", "INCONCLUSIVE": "yellow"}
 OUTCOME_COLOUR: dict[views.Mark, str] = {"pass": "green", "fail": "red", "unresolved": "yellow"}
 MOST_REASONS = 2
 """Reasons shown: the table under them has a line for each condition, and the written reports show all."""
+MOST_ILL = 3
+"""Trials whose illnesses are told."""
 MOST_WARNINGS = 4
 """Warnings shown."""
 LONGEST = 300
@@ -32,7 +35,7 @@ def render_terminal(report: Report, *, console: Console) -> None:
         _conditions(report),
         _slices_and_ships(report),
         _champions(report),
-        [*_search(report), *_effort(report)],
+        [*_search(report), *_ills(report), *_effort(report)],
         _warnings(report),
     ]
     console.print(_verdict(report))
@@ -129,6 +132,15 @@ def _search(report: Report) -> list[RenderableType]:
     best, trial = views.arm_named(report, report.champion), views.champion_trial(report)
     found = f" Best: trial {trial.number} ({shortened(best.description, limit=200)})." if best and trial else ""
     return [Text(f"Search: {', '.join(ended) or 'no trial was run'}.{found}")]
+
+
+def _ills(report: Report) -> list[RenderableType]:
+    """The champion's validation loss, and what ails whom, in a line each."""
+    trial = views.champion_trial(report)
+    lost = validation_losses(report, trial.number) if trial else []
+    by_epoch = [f"Validation loss by epoch: {', '.join(lost)}."] if lost else []
+    ill = _most(views.ill_trials(report), most=MOST_ILL)
+    return [Text(line) for line in [*by_epoch, *([f"Diagnosis: {'; '.join(ill)}."] if ill else [])]]
 
 
 def _effort(report: Report) -> list[RenderableType]:

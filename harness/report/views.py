@@ -2,9 +2,14 @@
 
 from typing import Any, Literal
 
+from harness.diagnosis import Suspect
 from harness.methods import METHODS
 from harness.records import Trial
 from harness.report.document import Arm, Forgetting, GateCondition, LeakedCheck, Report, SliceRow
+from harness.report.epoch_table import CLOCKED
+from harness.report.formats import plain
+from harness.report.losing import named
+from harness.report.trial_rows import TriedTrial
 from harness.wording import slice_words
 
 Mark = Literal["pass", "fail", "unresolved"]
@@ -101,6 +106,38 @@ def trial_arm(trial: Trial) -> str:
 def champion_trial(report: Report) -> Trial | None:
     """The trial behind the tuned champion."""
     return next((trial for trial in report.trials if trial_arm(trial) == report.champion), None)
+
+
+def tried_first(report: Report) -> list[TriedTrial]:
+    """The champion, then the others in their order."""
+    return sorted(report.tried, key=lambda row: not row.chosen)
+
+
+def sampled(report: Report, row: TriedTrial) -> str:
+    """What one trial was tried with: the parameters that differ between trials, or all where there is one."""
+    trial = next((trial for trial in report.trials if trial.number == row.trial), None)
+    params = trial.params if trial else {}
+    return ", ".join(f"{name} {plain(params[name])}" for name in varied_params(report.trials) if name in params)
+
+
+def ill_trials(report: Report) -> list[str]:
+    """`trial 2: overfitting from epoch 3`, the champion first; trials that are well are left out."""
+    return [
+        f"trial {row.trial}{' (chosen)' if row.chosen else ''}: {', '.join(map(named, row.findings))}"
+        for row in tried_first(report)
+        if row.findings
+    ]
+
+
+def suspects(report: Report) -> list[Suspect]:
+    """Training examples to look at, by the first trial that names any; all trials learn from the same ones."""
+    found = (finding.suspects for row in tried_first(report) for finding in row.findings if finding.suspects)
+    return next(found, [])
+
+
+def timing_shown(report: Report) -> dict[str, Any]:
+    """Seconds by stage; what was clocked epoch by epoch stands in a table of its own."""
+    return {name: value for name, value in report.timing.items() if name != CLOCKED}
 
 
 def shared_params(trials: list[Trial]) -> dict[str, Any]:

@@ -70,6 +70,10 @@ class SearchSpec(Spec):
     """Stop a trial between epochs. `median`: below the median of earlier trials at that epoch; `patient`: that, and no
     gain in its last epoch; `hyperband`: outside the best third; `wilcoxon`: worse than the best trial, item by item.
     """
+    early_stopping: int | None = Field(default=None, ge=1, examples=[2])
+    """End a trial after so many epochs in a row without a better validation score; its best epoch is kept. It looks
+    at the trial alone, where the pruner compares trials. null: all epochs that were sampled.
+    """
     seed: int = Field(default=0, ge=0)
     """Seed of sampler, data order and initialisation."""
     budget_minutes: float | None = Field(default=None, gt=0, examples=[60.0])

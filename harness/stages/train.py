@@ -4,6 +4,7 @@ Every epoch is a step of its own that starts from the files of the one before, s
 that was not do exactly the same arithmetic.
 """
 
+from statistics import median
 from typing import Any
 
 from harness.jsonl import read_lines, write_lines
@@ -11,19 +12,21 @@ from harness.prompts import PromptConfig, messages
 from harness.records import Example
 from harness.stages import Job
 
+CLOCK = "clock.jsonl"
+"""One line: seconds of training, without loading and validation."""
+LOSSES = "losses.jsonl"
+"""Id and loss of each training example, in the order of training."""
+
 
 def write_epoch(job: Job) -> dict[str, Any]:
-    """Trained weights and optimiser state as safetensors, log.jsonl; summary: loss and counts."""
+    """Weights and optimiser as safetensors, log.jsonl by step, losses.jsonl by example, clock.jsonl; summary: means."""
     from harness.adapters.tuning import trained_epoch
 
     config = PromptConfig.model_validate(job.inputs["prompt"])
-    train = read_lines(job.needs["data"] / "train.jsonl", model=Example)
-    rows = [
-        {"prompt": messages(config, text=item.input), "completion": [{"role": "assistant", "content": item.reference}]}
-        for item in train
-    ]
+    rows, validation = (_rows(job, config=config, split=split) for split in ("train", "validation"))
     outcome = trained_epoch(
         rows,
+        validation=validation,
         inputs=job.inputs,
         path=job.local["model_path"],
         model_name=job.local["model_name"],
@@ -32,6 +35,9 @@ def write_epoch(job: Job) -> dict[str, Any]:
         progress=job.progress,
     )
     write_lines(job.out / "log.jsonl", outcome.log)
+    write_lines(job.out / LOSSES, outcome.measures.losses)
+    # Not in the summary, which is the same on every machine: it is shown, and part of nothing that is chosen.
+    write_lines(job.out / CLOCK, [{"seconds": round(outcome.measures.seconds, 3)}])
     return {
         "train_loss": outcome.loss,
         "tokens": outcome.tokens,
@@ -39,4 +45,27 @@ def write_epoch(job: Job) -> dict[str, Any]:
         "cut": outcome.cut,
         "dropped": outcome.dropped,
         "parameters": outcome.parameters,
+        "validation_loss": outcome.measures.validation_loss,
+        **_of_steps(outcome.log),
     }
+
+
+def _rows(job: Job, *, config: PromptConfig, split: str) -> list[dict[str, Any]]:
+    """Conversations of a split, with its examples' ids; the test items lie in an artifact that no trial is given."""
+    return [
+        {
+            "id": item.id,
+            "prompt": messages(config, text=item.input),
+            "completion": [{"role": "assistant", "content": item.reference}],
+        }
+        for item in read_lines(job.needs["data"] / f"{split}.jsonl", model=Example)
+    ]
+
+
+def _of_steps(log: list[dict[str, Any]]) -> dict[str, float]:
+    """Last learning rate, median and highest gradient norm; none where no step was taken."""
+    if not log:
+        return {}
+    norms = [step["grad_norm"] for step in log]
+    found = {"learning_rate": log[-1]["learning_rate"], "gradient_norm": median(norms), "gradient_norm_max": max(norms)}
+    return {name: float(f"{value:.6g}") for name, value in found.items()}

@@ -2,11 +2,13 @@
 
 from typing import Any, Literal
 
+from harness.diagnosis import Finding, Suspect
 from harness.prompts import PromptConfig, messages
 from harness.records import Epoch, Example, Trial
 from harness.report.data_rows import Answer, DataSummary, ShownExample
 from harness.report.document import Arm, Effort, FormRow, GateCondition, SliceRow
 from harness.report.prompt_rows import ShownPrompt, Turn
+from harness.report.trial_rows import TriedTrial
 
 Outcome = Literal["pass", "fail", "unresolved"]
 FOUND = {"pass": "is proven", "fail": "is ruled out", "unresolved": "is neither proven nor ruled out"}
@@ -188,7 +190,16 @@ def trial(
 ) -> Trial:
     """One trial with a validation score per epoch."""
     epochs = [
-        Epoch(epoch=epoch, train_loss=2.41 / epoch**0.5, tokens=58_512, validation=_metrics(score))
+        Epoch(
+            epoch=epoch,
+            train_loss=2.41 / epoch**0.5,
+            tokens=58_512,
+            validation=_metrics(score),
+            validation_loss=2.02 + 0.1 * (epoch - 2) ** 2,
+            learning_rate=4e-4 / epoch,
+            gradient_norm=0.71,
+            gradient_norm_max=1.9,
+        )
         for epoch, score in enumerate(scores, start=1)
     ]
     best = scores.index(max(scores)) + 1 if scores else None
@@ -218,6 +229,38 @@ def four_trials() -> list[Trial]:
         trial(2, params(32, 4.1e-4, 4, 0.05), [0.4102, 0.4433, 0.4522, 0.4489]),
         trial(3, params(64, 8.0e-4, 5, 0.0), [0.4015], "failed", error=error),
     ]
+
+
+def tried() -> list[TriedTrial]:
+    """Why each of the four trials lost; two of them are ill."""
+    rate = "search.space.learning_rate: [1.9e-05, 0.00019]"
+    spike = "Step 7 of epoch 2 has a loss of 9.120 nats; it began with 2.410."
+    noise = "3 of 1,600 training examples cost over 1 nat a token more than those beside them in 3 epochs."
+    diverged = Finding(rule="divergence", epoch=2, evidence=spike, remedy="A lower learning rate.", change=rate)
+    noisy = Finding(rule="label_noise", evidence=noise, remedy="A look at these examples.", suspects=[SUSPECT])
+    said = [
+        ("complete, 3 epochs", "2.1 points below trial 2, beyond the noise of 200 validation items (±1.4).", []),
+        (
+            "pruned after 2 epochs",
+            "Pruned: 7.7 points below the median of the trials before it at epoch 2.",
+            [diverged],
+        ),
+        ("complete, 4 epochs", "Chosen: the best score on validation, 45.2 at epoch 3.", [noisy]),
+        ("failed in epoch 2", "It failed: out of memory at step 41 (rank 64, micro_batch_size 4).", []),
+    ]
+    return [
+        TriedTrial(trial=number, chosen=number == 2, ended=ended, reason=reason, findings=found)
+        for number, (ended, reason, found) in enumerate(said)
+    ]
+
+
+SUSPECT = Suspect(id="00ab", loss=4.2, input="The bridge is closed, said the mayor.", reference="Open bridge.")
+
+
+def clocked_epochs() -> dict[str, Any]:
+    """Speed and memory of every epoch."""
+    row = {"tokens_per_second": 331.5, "peak_bytes": 3_221_225_472}
+    return {str(t.number): {str(e.epoch): row for e in t.epochs} for t in four_trials()}
 
 
 def one_of_many(number: int) -> Trial:

@@ -7,6 +7,7 @@ import report_parts as parts
 from harness.report.data_rows import Answer, Duplicate, ShownExample
 from harness.report.document import Arm, Forgetting, LeakedCheck, Report
 from harness.report.prompt_rows import ShownPrompt, Turn
+from harness.report.trial_rows import TriedTrial
 
 HOSTILE = (
     "<script>alert(1)</script> [bold]x[/bold] [link=https://evil.example]y[/link] \x1b[31mred \x07 a|b ```js "
@@ -37,6 +38,7 @@ def fine_tune_report() -> Report:
         leaderboard=parts.leaderboard(),
         prompts=parts.prompts(),
         trials=parts.four_trials(),
+        tried=parts.tried(),
         effort=parts.effort(),
         effort_by_family=parts.effort_by_family(),
         forgetting=[
@@ -57,7 +59,7 @@ def fine_tune_report() -> Report:
         spec=parts.spec(),
         provenance=parts.provenance(),
         timing={"total": 1678.6, "data": 2.1, "predict": 148.6, "train": 1312.4, "forgetting": 212.0}
-        | {"effort": parts.effort_seconds()},
+        | {"effort": parts.effort_seconds(), "epochs": parts.clocked_epochs()},
     )
 
 
@@ -126,6 +128,7 @@ def bare_report() -> Report:
         "conditions": [],
         "leaderboard": [row for row in full.leaderboard if row.kind != "tuned"],
         "trials": [parts.trial(0, {"rank": 8}, [], "failed", error="loss is not finite at step 3")],
+        "tried": [],
         "effort": full.effort[:1],
         "effort_by_family": [],
         "effort_notes": [],
@@ -144,7 +147,7 @@ def many_trials_report(*, count: int = 30) -> Report:
     trials = [parts.one_of_many(number) for number in range(count)]
     others = [parts.arm(f"tuned/trial-{t.number}", "rank 16", t.value) for t in trials if t.value and t.number != 2]
     board = [row for row in parts.leaderboard() if row.kind != "tuned" or row.champion]
-    return fine_tune_report().model_copy(update={"trials": trials, "leaderboard": board + others})
+    return fine_tune_report().model_copy(update={"trials": trials, "tried": [], "leaderboard": board + others})
 
 
 def many_labels_report(*, count: int = 77) -> Report:
@@ -172,6 +175,7 @@ def hostile_report() -> Report:
         "leaderboard": [_hostile_arm(row) for row in full.leaderboard],
         "prompts": [_hostile_prompt(shown) for shown in full.prompts],
         "trials": [t.model_copy(update={"error": evil, "params": {evil: evil}}) for t in full.trials],
+        "tried": [_hostile_tried(row) for row in full.tried],
         "forgetting": [found.model_copy(update={"benchmark": evil}) for found in full.forgetting],
         "slices": [row.model_copy(update={"slice": evil, "against": evil, "sentence": evil}) for row in full.slices],
         "ships": [row.model_copy(update={"sentence": evil}) for row in full.ships],
@@ -202,6 +206,13 @@ def _hostile_prompt(shown: ShownPrompt) -> ShownPrompt:
             "asked": [Turn(role=HOSTILE, content=evil)],
         }
     )
+
+
+def _hostile_tried(row: TriedTrial) -> TriedTrial:
+    said = dict.fromkeys(("evidence", "remedy", "change"), HOSTILE)
+    suspect = parts.SUSPECT.model_copy(update=dict.fromkeys(("id", "input", "reference"), HOSTILE))
+    found = [one.model_copy(update=said | {"suspects": [suspect] if one.suspects else []}) for one in row.findings]
+    return row.model_copy(update={"ended": HOSTILE, "reason": HOSTILE, "findings": found})
 
 
 def _hostile_arm(row: Arm) -> Arm:

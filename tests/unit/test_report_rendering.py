@@ -81,6 +81,7 @@ def test_html_keeps_the_agreed_order():
         "Leaderboard</h2>",
         "Prompts</h2>",
         "The search</h2>",
+        "What was tried and why it lost</h2>",
         "Forgetting</h2>",
         "Equal effort</h2>",
         "Data</h2>",

@@ -1,0 +1,38 @@
+"""Turn benchmarks, and losses on general text, into what tuning made the model forget."""
+
+from harness.diagnosis.facts import Facts, Finding, rates
+
+PROBE_RISE = 0.1
+"""Nats a token that general text may cost more than before tuning: a perplexity ten per cent higher."""
+
+
+def forgetting(facts: Facts) -> Finding | None:
+    """A benchmark lost more than its gate allows, or general text became less likely."""
+    evidence = [*_benchmarks(facts), *_probes(facts)]
+    if not evidence:
+        return None
+    return Finding(
+        rule="forgetting",
+        epoch=facts.best_epoch,
+        evidence="; ".join(evidence) + ".",
+        remedy="A lower learning rate, fewer epochs, a lower rank, or general examples among those of the task.",
+        change=rates(facts.rate / 10, facts.rate / 2),
+    )
+
+
+def _benchmarks(facts: Facts) -> list[str]:
+    return [
+        f"{row.benchmark} fell from {100 * row.base:.1f} to {100 * row.tuned:.1f}, by more than {100 * row.margin:.1f}"
+        for row in facts.kept
+        if row.base - row.tuned > row.margin
+    ]
+
+
+def _probes(facts: Facts) -> list[str]:
+    """At the epoch that is kept."""
+    if facts.best_epoch is None or facts.best_epoch > len(facts.probes):
+        return []
+    rise = facts.probes[facts.best_epoch - 1]
+    if rise is None or rise < PROBE_RISE:
+        return []
+    return [f"general text costs {rise:.3f} nats a token more than before tuning"]
