@@ -57,6 +57,10 @@ class Epoch(Record):
     """Tokens trained on in this epoch."""
     validation: dict[str, float]
     """Metrics on generated validation output."""
+    probe: float | None = None
+    """Rise of the cross-entropy on general text against the base model, nats a token; null where it was not probed."""
+    probe_benchmarks: dict[str, float] = {}
+    """Change of accuracy against the base model on a few items of each gated benchmark, which its gate never sees."""
     scores: list[float] = Field(default=[], exclude=True, repr=False)
     """The deciding metric item by item, where the pruner compares items."""
 
@@ -69,7 +73,7 @@ class Trial(Record):
     params: dict[str, Any]
     """What was sampled."""
     status: Literal["complete", "pruned", "failed", "running"]
-    """`pruned`: stopped early; `failed`: see error."""
+    """`pruned`: stopped for lagging or for what it forgot; `failed`: see error."""
     epochs: list[Epoch]
     """What was trained."""
     best_epoch: int | None = None
@@ -78,6 +82,8 @@ class Trial(Record):
     """Its deciding metric."""
     error: str = ""
     """Why it failed."""
+    stopped: str = ""
+    """Why it was pruned, where it forgot too much; empty where it lagged."""
 
 
 class PromptTrial(Record):

@@ -70,7 +70,7 @@ def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
             str(params["rank"]),
             f"{params['learning_rate']:.3g}",
             str(params["epochs"]),
-            trial.status,
+            f"{trial.status}: {trial.stopped}" if trial.stopped else trial.status,
             value,
         )
     out.print(table)

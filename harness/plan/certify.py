@@ -5,12 +5,12 @@ Nothing here chooses: it is reached only when every choice has been made on vali
 
 from dataclasses import asdict, dataclass, replace
 
+from harness.objectives import champion
 from harness.plan import build
 from harness.plan.answering import tuned_answer_step
 from harness.plan.arms import PromptArm, plain_prompt
 from harness.plan.desk import Desk
 from harness.plan.prompting import family_champions
-from harness.plan.search import champion
 from harness.plan.setup import Setup
 from harness.plan.ships import planned_forms
 from harness.plan.state import Plan, ScoredArm
@@ -55,7 +55,8 @@ class _Exam:
 def certified(setup: Setup, desk: Desk, known: Plan) -> Plan:
     """`known` with the lock, the test answers, the benchmarks and the verdict, as far as they are done."""
     assert known.data is not None
-    winners, best = family_champions(setup, known.baselines), champion(known.trials)
+    search = setup.resolved.experiment.search
+    winners, best = family_champions(setup, known.baselines), champion(known.trials, search=search)
     champions = {family: scored.arm.name for family, scored in winners.items()}
     champions |= {"tuned": f"tuned/trial-{best.number}"} if best else {}
     prompts = [scored.arm.prompt for scored in winners.values() if scored.arm.prompt is not None]

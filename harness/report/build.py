@@ -4,10 +4,10 @@ from typing import Any
 
 from harness.jsonl import read_lines, read_rows
 from harness.metrics import metric_info
+from harness.objectives import champion
 from harness.plan import Plan, ScoredArm, family_champions
 from harness.plan.certify import WEIGHTS, best_adapter, opening_in
 from harness.plan.desk import Desk
-from harness.plan.search import champion
 from harness.plan.setup import Setup
 from harness.records import Example, Prediction, Trial, Verdict
 from harness.report import checked, tables
@@ -237,7 +237,7 @@ def _provenance(setup: Setup, finished: Plan, *, store: Store) -> dict[str, Any]
 
 def _winner(finished: Plan, *, setup: Setup, store: Store) -> dict[str, Any]:
     """The tuned champion's training artifact and the hash of its weights, by which a later experiment finds it."""
-    best = champion(finished.trials)
+    best = champion(finished.trials, search=setup.resolved.experiment.search)
     if best is None or finished.data is None:
         return {}
     adapter = best_adapter(setup, Desk(store.find), trial=best, data=finished.data, labels=finished.labels)

@@ -192,7 +192,8 @@ def _search(report: Report) -> Iterator[str]:
 
 def _trial_row(trial: Trial, *, names: Sequence[str], report: Report) -> list[str]:
     chosen = report.champion == views.trial_arm(trial)
-    error = f": {inline(shortened(trial.error, limit=160))}" if trial.error else ""
+    why = trial.error or trial.stopped
+    error = f": {inline(shortened(why, limit=160))}" if why else ""
     return [
         f"**{trial.number}** (chosen)" if chosen else str(trial.number),
         f"{trial.status}{error}",
