@@ -106,7 +106,13 @@ def rule(search: SearchSpec, *, metric: str) -> str:
         near = f"of those within {100 * search.tied:g} points of it" if search.tied else "of equals"
         ties = f"{near}, {words}, then the earliest"
     fallback = " Where every trial forgets more, the one that forgets least is taken." if limits else ""
-    return f"{best}{among}; {ties}.{fallback}"
+    return f"{best}{among}; {ties}.{fallback}{_unpruned(search)}"
+
+
+def _unpruned(search: SearchSpec) -> str:
+    """What becomes of the pruner that nobody chose."""
+    ignored = len(search.objectives) > 1 and search.pruner != "none"
+    return " No trial is stopped for lagging: Optuna's pruners know one objective." if ignored else ""
 
 
 def _limits(limits: ForgetsSpec) -> str:

@@ -2,8 +2,8 @@
 
 The tokens of an answer from the cache, or of an artifact that was there before, count as if it had been computed now:
 effort is what the choice costs whoever repeats it, not this run's luck. Seconds are those of the computing that made an
-artifact; a cached answer took none of them. Certification costs both sides the same and is left out. So is what probes read: prompts make no model forget, and an
-equal budget would give them tokens for nothing.
+artifact; a cached answer took none of them. Certification costs both sides the same and is left out. So is what probes
+read: no prompt makes a model forget, and an equal budget would give prompts tokens for nothing.
 """
 
 from collections.abc import Callable, Iterable

@@ -4,7 +4,7 @@ from typing import Any
 
 from harness.jsonl import read_lines, read_rows
 from harness.metrics import metric_info
-from harness.objectives import champion
+from harness.objectives import champion, rule
 from harness.plan import Plan, ScoredArm, family_champions
 from harness.plan.certify import WEIGHTS, best_adapter, opening_in
 from harness.plan.desk import Desk
@@ -19,6 +19,7 @@ from harness.report.effort import efforts
 from harness.report.effort_table import TIMED
 from harness.report.prompt_caveats import unfitting_trials
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
+from harness.report.trade_offs import trade_offs
 from harness.store import Artifact, Store
 
 NO_TRIAL = "Every trial of the search failed, so there is no fine-tuned model to judge; keep prompting for now."
@@ -58,6 +59,9 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         leaderboard=_leaderboard(finished, frame=frame, metric=setup.metric, store=store),
         prompts=shown_prompts(setup, finished, best=best.arm.name),
         trials=finished.trials,
+        objectives=list(experiment.search.objectives),
+        rule=rule(experiment.search, metric=title),
+        trade_offs=trade_offs(finished.trials, search=experiment.search),
         effort=spent.sides,
         effort_by_family=spent.families,
         effort_notes=spent.notes,

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.report import curves, effort_table, formats, plots, prompt_facts, text, views
+from harness.report import curves, effort_table, formats, plots, prompt_facts, scatter, text, trade_words, views
 from harness.report.document import Report
 
 LONGEST = 2_000
@@ -30,7 +30,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for module in (curves, effort_table, formats, plots, prompt_facts, text, views):
+    for module in (curves, effort_table, formats, plots, prompt_facts, scatter, text, trade_words, views):
         environment.globals |= _public(module)
     environment.globals["LONGEST"] = LONGEST
     environment.filters["breakable"] = _breakable

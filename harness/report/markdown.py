@@ -10,6 +10,7 @@ from harness.report.effort_table import COUNTED, effort_table
 from harness.report.gfm import inline, name, table
 from harness.report.prompts_markdown import prompts
 from harness.report.text import shortened
+from harness.report.trade_markdown import trade_section
 
 SHOWN = 5
 """Examples shown; the page shows all."""
@@ -29,6 +30,7 @@ def render_markdown(report: Report) -> str:
         _leaderboard,
         prompts,
         _search,
+        trade_section,
         _forgetting,
         _effort,
         _data,
