@@ -69,12 +69,14 @@ def expected_work(resolved: Resolved, *, asked: Sequence[FamilyAsks], sizes: Siz
     probes = rounds + 1 if resolved.experiment.search.probes else 0
     probed = PROBE_TOKENS + len(benches) * resolved.experiment.search.forgets.items * BENCHMARK_TOKENS
     forms, requests = len(gates.ships.forms) if gates.ships else 0, gates.latency.requests if gates.latency else 0
-    tested = [*map(max, costs), *[_cost(tuned)] * (1 + forms)]
+    seeds = gates.seeds if gates.scope == "recipe" else 0
+    rounds_again = round(seeds * rounds / resolved.experiment.search.most_trials)
+    tested = [*map(max, costs), *[_cost(tuned)] * (1 + forms + seeds)]
     return [
         Work("optimise", "prompts that an optimiser writes", len(optimised), _mean(optimised) / speed),
         Work("prompt", f"prompts on validation{by_search}", len(prompts), _mean(prompts) * sizes.validation / speed),
         _by_api(rented_models(asked, resolved=resolved, sizes=sizes)),
-        Work("train", "training epochs", rounds, trained / speed),
+        Work("train", "training epochs", rounds + rounds_again, trained / speed),
         Work("tuned", "tuned answers on validation", rounds, _cost(tuned) * sizes.validation / speed),
         Work("probe", "probes of what was forgotten", probes, probed / speed),
         Work("test", "champions and the tuned model on test", len(tested), _mean(tested) * sizes.test / speed),

@@ -9,6 +9,7 @@ read: no prompt makes a model forget, and an equal budget would give prompts tok
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from harness.plan.recipe import RETRAINED
 from harness.plan.state import ScoredArm
 from harness.steps import Step
 from harness.store import Artifact
@@ -55,7 +56,7 @@ def of_tuning(wanted: Iterable[Step], *, finished: Finished) -> list[Artifact]:
     steps = [
         step
         for step in wanted
-        if step.stage == "train"
+        if (step.stage == "train" and RETRAINED not in step.local)
         or (step.stage == "predict" and "adapter" in step.needs and step.inputs["split"] == "validation")
     ]
     return [found for step in steps if (found := finished(step.key)) is not None]

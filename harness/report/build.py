@@ -44,7 +44,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
     return Report(
         experiment=setup.resolved.name,
         verdict=verdict,
-        headline=headline(judged, metric=title, tuned=finished.tuned, best=best, key=setup.metric),
+        headline=headline(judged, metric=title, tuned=_candidate(finished), best=best, key=setup.metric),
         reasons=judged["reasons"] if judged else [NO_TRIAL],
         task=task.name,
         task_description=task.description,
@@ -70,7 +70,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         ships=checked.ships(judged),
         leaked=checked.leaked(judged),
         power=[row.sentence for row in finished.power],
-        uncertainty=checked.uncertainty(judged, metric=title),
+        uncertainty=checked.uncertainty(judged, metric=title, seeds=_seed_scores(finished, metric=setup.metric)),
         data=_data(setup, finished),
         examples=_examples(setup, finished, frame=frame, best=best.arm.name),
         warnings=warnings(setup, finished, judged=judged, store=store),
@@ -88,6 +88,15 @@ def _level(setup: Setup, finished: Plan) -> float:
 
 def _tested(finished: Plan) -> list[ScoredArm]:
     return [*finished.tested.values(), *([finished.tuned] if finished.tuned else [])]
+
+
+def _candidate(finished: Plan) -> list[ScoredArm]:
+    """What the verdict is about: the champion's adapter, or those of the further seeds."""
+    return finished.seeds or ([finished.tuned] if finished.tuned else [])
+
+
+def _seed_scores(finished: Plan, *, metric: str) -> list[float]:
+    return [float(scored.scores.summary["mean"][metric]) for scored in finished.seeds]
 
 
 def _best_prompt(setup: Setup, finished: Plan) -> ScoredArm:
