@@ -172,8 +172,8 @@ class GatesSpec(Spec):
     @model_validator(mode="after")
     def _seeds_of_a_recipe(self) -> "GatesSpec":
         if self.scope != "recipe" and "seeds" in self.model_fields_set:
-            what = f"is {self.seeds} further trainings for a verdict on the recipe, and scope is {self.scope}"
-            raise misfit(what, fix="leave it out, or scope: recipe", fields=("seeds", "scope"))
+            what = "is artifact, the one adapter that was chosen; seeds are those of a recipe"
+            raise misfit(what, fix="recipe", fields=("scope", "seeds"))
         return self
 
     @model_validator(mode="after")

@@ -34,8 +34,8 @@ def checked_objectives(objectives: list[Objective], *, sampler: str, pruner: str
         raise misfit(f"names {twice} twice", fix=fix, fields=("objectives",))
     if len(objectives) == 1:
         if tied is not None:
-            what = "is about several objectives, of which objectives names one"
-            raise misfit(what, fix="leave it out, or objectives: [metric, forgetting]", fields=("tied", "objectives"))
+            what = "names metric alone; tied is about several"
+            raise misfit(what, fix="[metric, forgetting]", fields=("objectives", "tied"))
         return
     if sampler in ONE_OBJECTIVE:
         what = f"is {sampler}, which knows one objective, and objectives names {len(objectives)}"
