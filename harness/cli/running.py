@@ -18,6 +18,8 @@ from harness.errors import UserError
 from harness.estimate import Work, expected_work, planned_sizes
 from harness.family_asks import every_family_asks
 from harness.loading import load_experiment
+from harness.metrics import metric_info
+from harness.objectives import rule
 from harness.plan import Goal, Plan, plan
 from harness.plan.power import expected
 from harness.plan.setup import Setup
@@ -50,7 +52,8 @@ def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     setup, _, finished = _reached(spec, overrides=overrides, goal="search")
     if json:
         trials = [trial.model_dump(mode="json") for trial in finished.trials]
-        print_json({"experiment": setup.resolved.name, "metric": setup.metric, "trials": trials})
+        told = {"objectives": setup.resolved.experiment.search.objectives, "rule": _rule(setup)}
+        print_json({"experiment": setup.resolved.name, "metric": setup.metric, **told, "trials": trials})
         return 0
     best_prompt = max(float(scored.scores.summary["mean"][setup.metric]) for scored in finished.baselines)
     table = Table(
@@ -74,7 +77,12 @@ def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
             value,
         )
     out.print(table)
+    out.print(one_line(_rule(setup)), markup=False)
     return 0
+
+
+def _rule(setup: Setup) -> str:
+    return rule(setup.resolved.experiment.search, metric=metric_info(setup.metric).title)
 
 
 def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool = False) -> tuple[Setup, Store, Plan]:
