@@ -59,9 +59,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         leaderboard=_leaderboard(finished, frame=frame, metric=setup.metric, store=store),
         prompts=shown_prompts(setup, finished, best=best.arm.name),
         trials=finished.trials,
-        objectives=list(experiment.search.objectives),
-        rule=rule(experiment.search, metric=title),
-        trade_offs=trade_offs(finished.trials, search=experiment.search),
+        **_sought(setup, finished),
         effort=spent.sides,
         effort_by_family=spent.families,
         effort_notes=spent.notes,
@@ -88,6 +86,16 @@ def _level(setup: Setup, finished: Plan) -> float:
 
 def _tested(finished: Plan) -> list[ScoredArm]:
     return [*finished.tested.values(), *([finished.tuned] if finished.tuned else [])]
+
+
+def _sought(setup: Setup, finished: Plan) -> dict[str, Any]:
+    """What the search looked for, how its champion was found, and what the trials traded."""
+    search, title = setup.resolved.experiment.search, metric_info(setup.metric).title
+    return {
+        "objectives": list(search.objectives),
+        "rule": rule(search, metric=title),
+        "trade_offs": trade_offs(finished.trials, search=search),
+    }
 
 
 def _candidate(finished: Plan) -> list[ScoredArm]:
