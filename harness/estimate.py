@@ -19,6 +19,8 @@ GENERATED, TRAINED = 6.0, 4.0
 SINGLE = 4.0
 """What a request costs alone, against one in a batch."""
 BENCHMARK_ITEMS, BENCHMARK_TOKENS = 750, 80
+PROBE_TOKENS = 1_700
+"""Of the general text that a probe reads."""
 RUNTIME_BYTES = 1.2e9
 """Interpreter and libraries."""
 ACTIVATION_BYTES_PER_TOKEN = 4.5e6
@@ -30,7 +32,7 @@ class Work:
     """Steps of one kind."""
 
     kind: str
-    """optimise, prompt, api, train, tuned, test, latency or forgetting."""
+    """optimise, prompt, api, train, tuned, probe, test, latency or forgetting."""
     title: str
     count: int
     """How many steps, at most."""
@@ -64,14 +66,19 @@ def expected_work(resolved: Resolved, *, asked: Sequence[FamilyAsks], sizes: Siz
     trained = TRAINED * (tuned.tokens_in + tokens(sizes.reference_characters)) * sizes.train
     benches = [gate.limit or BENCHMARK_ITEMS for gate in gates.forgetting]
     items = sum(benches) / max(1, len(benches))
+    probes = rounds + 1 if resolved.experiment.search.probes else 0
+    probed = PROBE_TOKENS + len(benches) * resolved.experiment.search.forgets.items * BENCHMARK_TOKENS
     forms, requests = len(gates.ships.forms) if gates.ships else 0, gates.latency.requests if gates.latency else 0
-    tested = [*map(max, costs), *[_cost(tuned)] * (1 + forms)]
+    seeds = gates.seeds if gates.scope == "recipe" else 0
+    rounds_again = round(seeds * rounds / resolved.experiment.search.most_trials)
+    tested = [*map(max, costs), *[_cost(tuned)] * (1 + forms + seeds)]
     return [
         Work("optimise", "prompts that an optimiser writes", len(optimised), _mean(optimised) / speed),
         Work("prompt", f"prompts on validation{by_search}", len(prompts), _mean(prompts) * sizes.validation / speed),
         _by_api(rented_models(asked, resolved=resolved, sizes=sizes)),
-        Work("train", "training epochs", rounds, trained / speed),
+        Work("train", "training epochs", rounds + rounds_again, trained / speed),
         Work("tuned", "tuned answers on validation", rounds, _cost(tuned) * sizes.validation / speed),
+        Work("probe", "probes of what was forgotten", probes, probed / speed),
         Work("test", "champions and the tuned model on test", len(tested), _mean(tested) * sizes.test / speed),
         Work("latency", "single requests", min(requests, 1), SINGLE * requests * _cost(tuned) / speed),
         Work("forgetting", "forgetting benchmarks, base and tuned", 2 * len(benches), items * BENCHMARK_TOKENS / speed),
@@ -127,7 +134,7 @@ def kind_of(step: Step) -> str:
     """The kind of work a step belongs to; empty for the light ones."""
     if step.inputs.get("engine") == "openai":
         return "api"
-    if step.stage in ("optimise", "train", "forgetting", "latency"):
+    if step.stage in ("optimise", "train", "probe", "forgetting", "latency"):
         return step.stage
     if step.stage != "predict" or "rule" in step.inputs:
         return ""

@@ -67,6 +67,10 @@ class Epoch(Record):
     """Highest of its steps."""
     artifacts: dict[str, str] = Field(default={}, exclude=True, repr=False)
     """Stage to the key of what was trained, answered and scored: `train`, `predict`, `score`."""
+    probe: float | None = None
+    """Rise of the cross-entropy on general text against the base model, nats a token; null where it was not probed."""
+    probe_benchmarks: dict[str, float] = {}
+    """Change of accuracy against the base model on a few items of each gated benchmark, which its gate never sees."""
     scores: list[float] = Field(default=[], exclude=True, repr=False)
     """The deciding metric item by item, where the pruner compares items."""
 
@@ -79,7 +83,7 @@ class Trial(Record):
     params: dict[str, Any]
     """What was sampled."""
     status: Literal["complete", "pruned", "failed", "running"]
-    """`pruned`: not worth another epoch beside other trials; `failed`: see error."""
+    """`pruned`: not worth another epoch beside other trials, or forgot too much; `failed`: see error."""
     stopped_early: bool = False
     """Complete before its last epoch: so many epochs brought nothing better as `search.early_stopping` allows."""
     epochs: list[Epoch]
@@ -90,6 +94,8 @@ class Trial(Record):
     """Its deciding metric."""
     error: str = ""
     """Why it failed."""
+    stopped: str = ""
+    """Why it was pruned, where it forgot too much; empty where it lagged."""
 
 
 class PromptTrial(Record):

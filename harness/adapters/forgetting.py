@@ -5,12 +5,24 @@ import json
 import re
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.adapters.language_model import LanguageModel
 from harness.errors import UserError
+
+
+class LoadedTask(NamedTuple):
+    """A benchmark as lm-eval knows it."""
+
+    manager: Any
+    task: Any
+    name: str
+    """lm-eval's."""
+    ids: list[str]
+    """Of its items, in their order."""
 
 
 def item_accuracies(
@@ -27,23 +39,45 @@ def item_accuracies(
 
     from harness.adapters.lm_eval_model import EngineLM
 
-    manager, task, name = _task(benchmark, file=file, data=data)
-    documents = list(task.eval_docs)
-    chosen = gate_half([_document_id(document) for document in documents], limit=limit)
-    reader = EngineLM(model, progress=progress)
+    loaded = loaded_task(benchmark, file=file, data=data)
     found = simple_evaluate(
-        model=reader, tasks=[task], samples={name: chosen}, log_samples=True, bootstrap_iters=0, task_manager=manager
+        model=EngineLM(model, progress=progress),
+        tasks=[loaded.task],
+        samples={loaded.name: gate_half(loaded.ids, limit=limit)},
+        log_samples=True,
+        bootstrap_iters=0,
+        task_manager=loaded.manager,
     )
+    return accuracy_rows(found["samples"][loaded.name], benchmark=benchmark)
+
+
+def accuracy_rows(samples: list[dict[str, Any]], *, benchmark: str) -> list[dict[str, Any]]:
+    """lm-eval's samples as `{"doc": id, "acc": 0 or 1}`."""
     return [
         {"doc": _document_id(sample["doc"]), "acc": _accuracy(sample, benchmark=benchmark)}
-        for sample in _one_filter(found["samples"][name])
+        for sample in _one_filter(samples)
     ]
 
 
 def gate_half(ids: list[str], *, limit: int | None) -> list[int]:
     """Places of the items whose hash is odd: search may see only the others."""
-    mine = [place for place, identity in enumerate(ids) if int(identity[:8], 16) % 2]
+    return _by_hash(ids, odd=True, limit=limit)
+
+
+def search_half(ids: list[str], *, limit: int | None) -> list[int]:
+    """Places of the others, which no gate sees."""
+    return _by_hash(ids, odd=False, limit=limit)
+
+
+def _by_hash(ids: list[str], *, odd: bool, limit: int | None) -> list[int]:
+    mine = [place for place, identity in enumerate(ids) if int(identity[:8], 16) % 2 == odd]
     return sorted(sorted(mine, key=lambda place: ids[place])[:limit])
+
+
+def loaded_task(benchmark: str, *, file: Path | None, data: Path | None) -> LoadedTask:
+    """From our file with its data, or by name from lm-eval."""
+    manager, task, name = _task(benchmark, file=file, data=data)
+    return LoadedTask(manager, task, name, [_document_id(document) for document in task.eval_docs])
 
 
 def _task(benchmark: str, *, file: Path | None, data: Path | None) -> tuple[Any, Any, str]:
@@ -51,7 +85,7 @@ def _task(benchmark: str, *, file: Path | None, data: Path | None) -> tuple[Any,
     from lm_eval.tasks import TaskManager
 
     if file is None:
-        manager = TaskManager()
+        manager = _library()
         found = manager.load([benchmark])["tasks"]
     else:
         manager = TaskManager(include_defaults=False)
@@ -65,13 +99,19 @@ def _task(benchmark: str, *, file: Path | None, data: Path | None) -> tuple[Any,
     return manager, task, name
 
 
+@cache
+def _library() -> Any:
+    """All tasks that lm-eval ships; understanding their files takes many seconds."""
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager()
+
+
 def is_known_task(name: str) -> bool:
     """Whether lm-eval ships a task of this name."""
     if not _is_written(name):
         return False
-    from lm_eval.tasks import TaskManager
-
-    return name in TaskManager().all_tasks  # Understanding all those files takes many seconds.
+    return name in _library().all_tasks
 
 
 def _is_written(name: str) -> bool:

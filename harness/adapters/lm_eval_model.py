@@ -37,6 +37,8 @@ class EngineLM(HFLM):  # type: ignore[misc]
             max_length=min(model.context, LONGEST),
         )
         self.held, self.progress = model, progress
+        self.read = 0
+        """Tokens that were read for log-likelihoods so far."""
 
     def _loglikelihood_tokens(self, requests: list[Request], **kwargs: Any) -> list[tuple[float, bool]]:
         """Log-likelihood of each continuation, nats, and whether it is the greedy one."""
@@ -76,6 +78,7 @@ class EngineLM(HFLM):  # type: ignore[misc]
             self.progress(sum(done), total)
 
         tokens = {place: len(row.context) + row.tail for place, row in enumerate(rests)}
+        self.read += sum(tokens.values()) + (len(beginning.ids) if beginning else 0)
         found = worked(read, tokens, base=self.held.base, most=None, alike=ALIKE, keep=keep)
         return [found[place] for place in range(len(rows))]
 

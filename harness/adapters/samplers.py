@@ -10,8 +10,11 @@ from harness.adapters.studies import settled_on
 from harness.specs import SearchSpec
 from harness.specs.search import GRID_POINTS
 
-REMEMBERING = ("cmaes",)
+REMEMBERING = ("cmaes", "nsga2")
 """Samplers that keep what they learn in the trials that they proposed, so that those have to be proposed again."""
+
+POPULATION = 8
+"""Trials in a generation of the genetic algorithm; with Optuna's 50 most searches for an adapter would be random."""
 
 
 def sampler_of(spec: SearchSpec, *, seed: int) -> Any:
@@ -24,6 +27,7 @@ def sampler_of(spec: SearchSpec, *, seed: int) -> Any:
         "grid": lambda: optuna.samplers.RandomSampler(seed=seed),
         "gp": lambda: optuna.samplers.GPSampler(seed=seed),
         "cmaes": lambda: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+        "nsga2": lambda: optuna.samplers.NSGAIISampler(seed=seed, population_size=POPULATION),
     }
     with settled_on():
         return made[spec.sampler]()

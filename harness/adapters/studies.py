@@ -2,20 +2,28 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 
 def study_of(
-    trials: Iterable[Any], *, sampler: Any, pruner: Any = None, storage: Any = None, name: str | None = None
+    trials: Iterable[Any],
+    *,
+    sampler: Any,
+    pruner: Any = None,
+    storage: Any = None,
+    name: str | None = None,
+    directions: Sequence[str] = ("maximize",),
 ) -> Any:
-    """A study that maximises and holds `trials`, which are finished ones."""
+    """A study of one objective to maximise, or of several by their `directions`; `trials` are finished ones."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner, storage=storage, study_name=name)
+    study = optuna.create_study(
+        directions=list(directions), sampler=sampler, pruner=pruner, storage=storage, study_name=name
+    )
     study.add_trials(list(trials))
     return study
 

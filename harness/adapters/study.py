@@ -13,6 +13,7 @@ from harness.adapters.prompt_study import suggested_prompt
 from harness.adapters.pruners import should_stop, state_of
 from harness.adapters.samplers import REMEMBERING, grid, sampler_of
 from harness.adapters.studies import journal, study_of
+from harness.objectives import HIGHER_IS_BETTER, point
 from harness.records import Trial
 from harness.specs import SearchSpec
 
@@ -40,29 +41,44 @@ def mirror(spec: SearchSpec, *, history: Sequence[Trial], path: Path, name: str,
 def _study(
     spec: SearchSpec, *, history: Sequence[Trial], seed: int, metric: str, storage: Any = None, name: str | None = None
 ) -> Any:
-    trials = [_frozen(trial, distributions=_distributions(spec), metric=metric) for trial in history]
-    return study_of(trials, sampler=sampler_of(spec, seed=seed), storage=storage, name=name)
+    trials = [_frozen(trial, spec=spec, metric=metric) for trial in history]
+    sampler = sampler_of(spec, seed=seed)
+    return study_of(trials, sampler=sampler, storage=storage, name=name, directions=_directions(spec))
+
+
+def _directions(spec: SearchSpec) -> list[str]:
+    return ["maximize" if name in HIGHER_IS_BETTER else "minimize" for name in spec.objectives]
 
 
 def _proposed_again(spec: SearchSpec, *, history: Sequence[Trial]) -> Any:
     """The same trials asked for once more, in their order, and told what came of them."""
-    study = study_of([], sampler=sampler_of(spec, seed=spec.seed))
+    study = study_of([], sampler=sampler_of(spec, seed=spec.seed), directions=_directions(spec))
     for trial in history:
-        asked = study.ask(_distributions(spec))
-        scored = trial.status != "failed" and trial.value is not None
-        study.tell(asked, trial.value if scored else None, state=None if scored else state_of(trial))
+        asked, values = study.ask(_distributions(spec)), _values(trial, spec=spec)
+        study.tell(asked, values, state=None if values else state_of(trial))
     return study
 
 
-def _frozen(trial: Trial, *, distributions: dict[str, Any], metric: str) -> Any:
+def _values(trial: Trial, *, spec: SearchSpec) -> list[float] | None:
+    """By objective; None of a trial that failed."""
+    if trial.value is None or trial.status == "failed":
+        return None
+    return [trial.value] if len(spec.objectives) == 1 else point(trial).values(spec.objectives)
+
+
+def _frozen(trial: Trial, *, spec: SearchSpec, metric: str) -> Any:
     import optuna
 
+    distributions = _distributions(spec)
+    values, alone = _values(trial, spec=spec), len(spec.objectives) == 1
+    steps = {epoch.epoch: epoch.validation[metric] for epoch in trial.epochs}
     return optuna.trial.create_trial(
         params={name: trial.params[name] for name in distributions},
         distributions=distributions,
-        value=None if trial.status == "failed" else trial.value,
-        intermediate_values={epoch.epoch: epoch.validation[metric] for epoch in trial.epochs},
-        state=state_of(trial),
+        values=values,
+        # Of several objectives Optuna knows neither epochs nor pruning; all are known of a trial that was stopped, too.
+        intermediate_values=steps if alone else {},
+        state=state_of(trial) if alone or values is None else optuna.trial.TrialState.COMPLETE,
     )
 
 

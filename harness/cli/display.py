@@ -136,6 +136,8 @@ def _result(artifact: Artifact) -> str:
     summary = artifact.summary
     if artifact.stage == "train":
         return f"loss {summary['train_loss']:.3f}  "
+    if artifact.stage == "probe":
+        return f"cross-entropy {summary['cross_entropy']:.3f}  "
     if artifact.stage == "forgetting" and "adapter" not in artifact.needs:
         return f"accuracy {summary['acc']:.3f} on {summary['n']} items  "
     return ""

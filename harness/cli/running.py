@@ -18,6 +18,8 @@ from harness.errors import UserError
 from harness.estimate import Work, expected_work, planned_sizes
 from harness.family_asks import every_family_asks
 from harness.loading import load_experiment
+from harness.metrics import metric_info
+from harness.objectives import rule
 from harness.plan import Goal, Plan, plan
 from harness.plan.power import expected
 from harness.plan.setup import Setup
@@ -57,7 +59,8 @@ def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     if json:
         found = {"trials": finished.trials, "tried": lost}
         rows = {name: [row.model_dump(mode="json") for row in every] for name, every in found.items()}
-        print_json({"experiment": setup.resolved.name, "metric": setup.metric, **rows})
+        told = {"objectives": setup.resolved.experiment.search.objectives, "rule": _rule(setup)}
+        print_json({"experiment": setup.resolved.name, "metric": setup.metric, **told, **rows})
         return 0
     best_prompt = max(float(scored.scores.summary["mean"][setup.metric]) for scored in finished.baselines)
     table = Table(
@@ -75,10 +78,11 @@ def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
             str(trial.number),
             configuration(params),
             str(params["epochs"]),
-            trial.status,
+            f"{trial.status}: {trial.stopped}" if trial.stopped else trial.status,
             value,
         )
     out.print(table)
+    out.print(one_line(_rule(setup)), markup=False)
     _show_tried(lost)
     return 0
 
@@ -89,6 +93,10 @@ def _show_tried(lost: list[TriedTrial]) -> None:
         out.print(one_line(f"trial {row.trial} ({row.ended}): {row.reason}"), markup=False)
         for found in row.findings:
             out.print(f"  {named(found)}: {one_line(found.evidence)} {found.remedy}", style="dim", markup=False)
+
+
+def _rule(setup: Setup) -> str:
+    return rule(setup.resolved.experiment.search, metric=metric_info(setup.metric).title)
 
 
 def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool = False) -> tuple[Setup, Store, Plan]:

@@ -103,8 +103,9 @@ def epoch_step(
     prompt: PromptConfig,
     data: str,
     previous: str | None,
+    further: int = 0,
 ) -> Step:
-    """One epoch of one trial, from the epoch before it."""
+    """One epoch of one trial, from the epoch before it; `further` counts the seeds after that of the search."""
     search = setup.resolved.experiment.search
     inputs = {
         "model": setup.model.identity(quantization=quantization(setup)),
@@ -112,11 +113,12 @@ def epoch_step(
         "prompt": prompt.model_dump(),
         "params": {name: params[name] for name in trained_params(search.method)},
         "settings": {name: getattr(search, name) for name in SETTINGS},
-        "seed": search.seed,
+        "seed": search.seed + further,
         "epoch": epoch,
     }
     needs = {"data": data} if previous is None else {"data": data, "previous": previous}
-    title = f"train trial {number}, epoch {epoch} of {params['epochs']}"
+    again = f" with further seed {further}" if further else ""
+    title = f"train trial {number}{again}, epoch {epoch} of {params['epochs']}"
     local = {"model_path": str(setup.model.path), "model_name": _portable_name(setup)}
     return Step("train", inputs, needs=needs, local=local, title=title, optional=True)
 
@@ -199,6 +201,8 @@ def judge_inputs(setup: Setup) -> dict[str, Any]:
         "slices": [gate.model_dump() for gate in gates.slices],
         "ships": gates.ships and gates.ships.model_dump(),
         "forgetting": {gate.benchmark: gate.margin for gate in gates.forgetting},
+        # Absent for an artifact, as it was before there were recipes: a lock that is in a ledger stays the same.
+        **({"recipe": {"seeds": gates.seeds}} if gates.scope == "recipe" else {}),
     }
 
 

@@ -5,12 +5,14 @@ Nothing here chooses: it is reached only when every choice has been made on vali
 
 from dataclasses import asdict, dataclass, replace
 
+from harness.canonical import digest
+from harness.objectives import champion
 from harness.plan import build
 from harness.plan.answering import tuned_answer_step
 from harness.plan.arms import PromptArm, plain_prompt
 from harness.plan.desk import Desk
 from harness.plan.prompting import family_champions
-from harness.plan.search import champion
+from harness.plan.recipe import retrained
 from harness.plan.setup import Setup
 from harness.plan.ships import planned_forms
 from harness.plan.state import Plan, ScoredArm
@@ -40,12 +42,21 @@ class _Exam:
     benchmarks: dict[str, tuple[Step, Step]]
     """Base and tuned."""
     adapter: Artifact
+    seeds: dict[str, tuple[_Paper, Artifact]]
+    """By role, the papers and adapters of further seeds; empty where the verdict is about the adapter."""
+
+    @property
+    def weights(self) -> str:
+        """Hash of the candidate: of the adapter, or of all adapters that stand for a recipe."""
+        mine = weights_hash(self.adapter.files)
+        return digest([mine, *(weights_hash(one.files) for _, one in self.seeds.values())]) if self.seeds else mine
 
     @property
     def rests_on(self) -> dict[str, str]:
         """Role to key."""
         keys = {"tuned": self.tuned.scores.key, "answers": self.tuned.answers.key}
         keys |= {f"beats:{name}": paper.scores.key for name, paper in self.prompts.items()}
+        keys |= {role: paper.scores.key for role, (paper, _) in self.seeds.items()}
         for name, (base, tuned) in self.benchmarks.items():
             keys |= {f"base:{name}": base.key, f"tuned:{name}": tuned.key}
         return keys
@@ -54,7 +65,8 @@ class _Exam:
 def certified(setup: Setup, desk: Desk, known: Plan) -> Plan:
     """`known` with the lock, the test answers, the benchmarks and the verdict, as far as they are done."""
     assert known.data is not None
-    winners, best = family_champions(setup, known.baselines), champion(known.trials)
+    search = setup.resolved.experiment.search
+    winners, best = family_champions(setup, known.baselines), champion(known.trials, search=search)
     champions = {family: scored.arm.name for family, scored in winners.items()}
     champions |= {"tuned": f"tuned/trial-{best.number}"} if best else {}
     prompts = [scored.arm.prompt for scored in winners.values() if scored.arm.prompt is not None]
@@ -64,10 +76,13 @@ def certified(setup: Setup, desk: Desk, known: Plan) -> Plan:
     if testset is None or best is None:
         # Without a tuned champion there is nothing to judge, so no test item is spent.
         return known
+    prompt = plain_prompt(setup.resolved.task, labels=known.labels)
+    seeds = retrained(setup, desk, trial=best, prompt=prompt, data=known.data.key)
+    if seeds is None:
+        return known
     arms = {family: scored.arm for family, scored in winners.items()}
-    exam = _exam(setup, desk, known, arms=arms, best=best)
-    weights = weights_hash(exam.adapter.files)
-    lock = desk.want(build.lock_step(setup, testset=testset, weights=weights, rests_on=exam.rests_on))
+    exam = _exam(setup, desk, known, arms=arms, best=best, seeds=seeds)
+    lock = desk.want(build.lock_step(setup, testset=testset, weights=exam.weights, rests_on=exam.rests_on))
     if lock is None:
         return known
     return _judged(setup, desk, known, exam=exam, opening=build.opening_of(setup, lock=lock, testset=testset))
@@ -76,10 +91,12 @@ def certified(setup: Setup, desk: Desk, known: Plan) -> Plan:
 def _judged(setup: Setup, desk: Desk, known: Plan, *, exam: _Exam, opening: Opening) -> Plan:
     """The exam as far as it is taken, and the verdict once nothing is missing."""
     pairs = {name: _scored(desk, paper, opening=opening) for name, paper in exam.prompts.items()}
+    seeds = [_scored(desk, paper, opening=opening) for paper, _ in exam.seeds.values()]
     known = replace(
         known,
         tested={name: scored for name, scored in pairs.items() if scored},
         tuned=_scored(desk, exam.tuned, opening=opening),
+        seeds=[scored for scored in seeds if scored],
         forgetting=_measured(desk, exam.benchmarks, opening=opening),
     )
     extra = _forms(setup, desk, known, exam=exam, opening=opening) | _latency(setup, desk, known, exam=exam)
@@ -123,16 +140,24 @@ def opening_in(known: Plan) -> Opening | None:
     return Opening(**fields) if fields else None
 
 
-def _exam(setup: Setup, desk: Desk, known: Plan, *, arms: dict[str, PromptArm], best: Trial) -> _Exam:
+def _exam(
+    setup: Setup, desk: Desk, known: Plan, *, arms: dict[str, PromptArm], best: Trial, seeds: list[Artifact]
+) -> _Exam:
+    """`seeds` that failed have no paper; the verdict counts them as wrong everywhere."""
     assert known.data is not None
     assert known.testset is not None
     labels, needs = known.labels, {"data": known.data.key, "testset": known.testset.key}
     adapter = best_adapter(setup, desk, trial=best, data=known.data, labels=labels)
+    more = {f"seed:{place + 1}": one for place, one in enumerate(seeds) if one.status != "failed"}
     return _Exam(
         prompts={name: _prompt_paper(setup, arm, needs=needs, labels=labels) for name, arm in arms.items()},
         tuned=_tuned_paper(setup, trial=best, adapter=adapter, needs=needs, labels=labels),
         benchmarks=_benchmarks(setup, adapter=adapter),
         adapter=adapter,
+        seeds={
+            role: (_tuned_paper(setup, trial=best, adapter=one, needs=needs, labels=labels, seed=f"/{role}"), one)
+            for role, one in more.items()
+        },
     )
 
 
@@ -141,8 +166,10 @@ def _prompt_paper(setup: Setup, arm: PromptArm, *, needs: dict[str, str], labels
     return _paper(setup, arm, answers, needs=needs, labels=labels)
 
 
-def _tuned_paper(setup: Setup, *, trial: Trial, adapter: Artifact, needs: dict[str, str], labels: list[str]) -> _Paper:
-    prompt, name = plain_prompt(setup.resolved.task, labels=labels), f"tuned/trial-{trial.number}"
+def _tuned_paper(
+    setup: Setup, *, trial: Trial, adapter: Artifact, needs: dict[str, str], labels: list[str], seed: str = ""
+) -> _Paper:
+    prompt, name = plain_prompt(setup.resolved.task, labels=labels), f"tuned/trial-{trial.number}{seed}"
     arm = PromptArm(name, "tuned", "prompt", f"adapter after epoch {trial.best_epoch}", None, prompt)
     answers = tuned_answer_step(
         setup, prompt, split="test", needs={**needs, "adapter": adapter.key}, title=f"test {name}"

@@ -2,12 +2,14 @@
 
 The tokens of an answer from the cache, or of an artifact that was there before, count as if it had been computed now:
 effort is what the choice costs whoever repeats it, not this run's luck. Seconds are those of the computing that made an
-artifact; a cached answer took none of them. Certification costs both sides the same and is left out.
+artifact; a cached answer took none of them. Certification costs both sides the same and is left out. So is what probes
+read: no prompt makes a model forget, and an equal budget would give prompts tokens for nothing.
 """
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from harness.plan.recipe import RETRAINED
 from harness.plan.state import ScoredArm
 from harness.steps import Step
 from harness.store import Artifact
@@ -54,7 +56,7 @@ def of_tuning(wanted: Iterable[Step], *, finished: Finished) -> list[Artifact]:
     steps = [
         step
         for step in wanted
-        if step.stage == "train"
+        if (step.stage == "train" and RETRAINED not in step.local)
         or (step.stage == "predict" and "adapter" in step.needs and step.inputs["split"] == "validation")
     ]
     return [found for step in steps if (found := finished(step.key)) is not None]

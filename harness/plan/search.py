@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.jsonl import read_rows
+from harness.objectives import excess
 from harness.plan import build
 from harness.plan.answering import tuned_answer_step
 from harness.plan.desk import Desk
+from harness.plan.probing import Probe, probed
 from harness.plan.setup import Setup
 from harness.prompts import PromptConfig
 from harness.records import Epoch, Trial
@@ -37,10 +39,16 @@ class _Search:
             seconds += trained.seconds
             if trained.status == "failed":
                 return trial.model_copy(update={"status": "failed", "error": trained.error}), seconds
-            scores = self._validated(trained, title=f"trial {trial.number}, epoch {epoch}")
-            if scores is None:
+            title = f"trial {trial.number}, epoch {epoch}"
+            scores = self._validated(trained, title=title)
+            probe = probed(self.setup, self.desk, adapter=trained, title=title)
+            if scores is None or probe is None:
                 return trial, seconds
-            trial = with_epoch(trial, trained=trained, scores=scores, setup=self.setup)
+            if probe.error:
+                return trial.model_copy(update={"status": "failed", "error": probe.error}), seconds
+            trial = with_epoch(trial, trained=trained, scores=scores, probe=probe, setup=self.setup)
+            if trial.stopped:
+                return trial.model_copy(update={"status": "pruned"}), seconds
             if epoch < trial.params["epochs"] and self._lags(trial, history=history):
                 return trial.model_copy(update={"status": "pruned"}), seconds
             if epoch < trial.params["epochs"] and self._stalls(trial):
@@ -71,8 +79,10 @@ class _Search:
         return self.desk.want(step)
 
     def _lags(self, trial: Trial, *, history: list[Trial]) -> bool:
-        spec = self.setup.resolved.experiment.search
-        return self.setup.sampler.should_stop(spec, history=history, running=trial, metric=self.setup.metric)
+        """Never of several objectives, of which Optuna's pruners know one."""
+        spec, metric = self.setup.resolved.experiment.search, self.setup.metric
+        alone = len(spec.objectives) == 1
+        return alone and self.setup.sampler.should_stop(spec, history=history, running=trial, metric=metric)
 
     def _stalls(self, trial: Trial) -> bool:
         """Whether its last epochs brought nothing better; an equal score is not better."""
@@ -101,9 +111,9 @@ def planned_trials(
     return history
 
 
-def with_epoch(trial: Trial, *, trained: Artifact, scores: Artifact, setup: Setup) -> Trial:
-    """The trial with one more epoch; the earliest of the best epochs is kept."""
-    number, metric = len(trial.epochs) + 1, setup.metric
+def with_epoch(trial: Trial, *, trained: Artifact, scores: Artifact, probe: Probe, setup: Setup) -> Trial:
+    """The trial with one more epoch; the earliest of the best is kept, one that forgot too much only if it is alone."""
+    search, number, metric = setup.resolved.experiment.search, len(trial.epochs) + 1, setup.metric
     epoch = Epoch(
         epoch=number,
         train_loss=trained.summary["train_loss"],
@@ -111,11 +121,14 @@ def with_epoch(trial: Trial, *, trained: Artifact, scores: Artifact, setup: Setu
         validation=scores.summary["mean"],
         **{name: trained.summary.get(name) for name in MEASURES},
         artifacts={"train": trained.key, "predict": scores.needs["predictions"], "score": scores.key},
-        scores=_item_scores(scores, metric=metric) if setup.resolved.experiment.search.pruner == "wilcoxon" else [],
+        probe=probe.rise,
+        probe_benchmarks=probe.benchmarks,
+        scores=_item_scores(scores, metric=metric) if search.pruner == "wilcoxon" else [],
     )
-    value = epoch.validation[metric]
-    better = trial.value is None or value > trial.value
+    value, forgot = epoch.validation[metric], excess(epoch, limits=search.forgets)
+    better = trial.value is None or (value > trial.value and not forgot)
     update: dict[str, Any] = {"epochs": [*trial.epochs, epoch]}
+    update |= {"stopped": f"forgot too much in epoch {number}: {forgot}"} if forgot else {}
     return trial.model_copy(update=update | ({"value": value, "best_epoch": number} if better else {}))
 
 
@@ -123,9 +136,3 @@ def _item_scores(scores: Artifact, *, metric: str) -> list[float]:
     """Macro-F1 is no mean over items; there an item counts by whether it is right."""
     rows = read_rows(scores.path / "scores.jsonl")
     return [float(row[metric] if metric in row else row["valid"] and row["label"] == row["reference"]) for row in rows]
-
-
-def champion(trials: list[Trial]) -> Trial | None:
-    """The trial with the best epoch on validation; the earliest of equals; pruned ones count."""
-    scored = [trial for trial in trials if trial.value is not None and trial.status != "failed"]
-    return max(scored, key=lambda trial: (trial.value, -trial.number), default=None)

@@ -117,6 +117,8 @@ class Plan:
     """Family to its champion's test answers."""
     tuned: ScoredArm | None = None
     """The tuned champion's test answers."""
+    seeds: list[ScoredArm] = field(default_factory=list)
+    """Test answers of the champion's configuration, trained with further seeds; of a verdict on the recipe."""
     forgetting: dict[str, tuple[Artifact, Artifact]] = field(default_factory=dict)
     """Benchmark to (base, tuned)."""
     judgement: Artifact | None = None

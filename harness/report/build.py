@@ -4,10 +4,10 @@ from typing import Any
 
 from harness.jsonl import read_lines, read_rows
 from harness.metrics import metric_info
+from harness.objectives import champion, rule
 from harness.plan import Plan, ScoredArm, family_champions
 from harness.plan.certify import best_adapter, opening_in
 from harness.plan.desk import Desk
-from harness.plan.search import champion
 from harness.plan.setup import Setup
 from harness.records import Example, Prediction, Trial, Verdict
 from harness.report import checked, tables
@@ -20,6 +20,7 @@ from harness.report.effort_table import TIMED
 from harness.report.epoch_table import CLOCKED
 from harness.report.prompt_caveats import unfitting_trials
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
+from harness.report.trade_offs import trade_offs
 from harness.report.tried import clocked_epochs, tried
 from harness.store import Artifact, Store
 from harness.trained import weights_hash
@@ -47,7 +48,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
     return Report(
         experiment=setup.resolved.name,
         verdict=verdict,
-        headline=headline(judged, metric=title, tuned=finished.tuned, best=best, key=setup.metric),
+        headline=headline(judged, metric=title, tuned=_candidate(finished), best=best, key=setup.metric),
         reasons=judged["reasons"] if judged else [NO_TRIAL],
         task=task.name,
         task_description=task.description,
@@ -63,6 +64,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         prompts=shown_prompts(setup, finished, best=best.arm.name),
         trials=finished.trials,
         tried=tried(setup, finished, store=store, kept=kept),
+        **_sought(setup, finished),
         effort=spent.sides,
         effort_by_family=spent.families,
         effort_notes=spent.notes,
@@ -71,7 +73,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         ships=checked.ships(judged),
         leaked=checked.leaked(judged),
         power=[row.sentence for row in finished.power],
-        uncertainty=checked.uncertainty(judged, metric=title),
+        uncertainty=checked.uncertainty(judged, metric=title, seeds=_seed_scores(finished, metric=setup.metric)),
         data=_data(setup, finished),
         examples=_examples(setup, finished, frame=frame, best=best.arm.name),
         warnings=warnings(setup, finished, judged=judged, store=store),
@@ -93,6 +95,25 @@ def _level(setup: Setup, finished: Plan) -> float:
 
 def _tested(finished: Plan) -> list[ScoredArm]:
     return [*finished.tested.values(), *([finished.tuned] if finished.tuned else [])]
+
+
+def _sought(setup: Setup, finished: Plan) -> dict[str, Any]:
+    """What the search looked for, how its champion was found, and what the trials traded."""
+    search, title = setup.resolved.experiment.search, metric_info(setup.metric).title
+    return {
+        "objectives": list(search.objectives),
+        "rule": rule(search, metric=title),
+        "trade_offs": trade_offs(finished.trials, search=search),
+    }
+
+
+def _candidate(finished: Plan) -> list[ScoredArm]:
+    """What the verdict is about: the champion's adapter, or those of the further seeds."""
+    return finished.seeds or ([finished.tuned] if finished.tuned else [])
+
+
+def _seed_scores(finished: Plan, *, metric: str) -> list[float]:
+    return [float(scored.scores.summary["mean"][metric]) for scored in finished.seeds]
 
 
 def _best_prompt(setup: Setup, finished: Plan) -> ScoredArm:
@@ -245,7 +266,7 @@ def _provenance(setup: Setup, finished: Plan, *, store: Store) -> dict[str, Any]
 
 def _winner(finished: Plan, *, setup: Setup, store: Store) -> dict[str, Any]:
     """The tuned champion's training artifact and the hash of its weights, by which a later experiment finds it."""
-    best = champion(finished.trials)
+    best = champion(finished.trials, search=setup.resolved.experiment.search)
     if best is None or finished.data is None:
         return {}
     adapter = best_adapter(setup, Desk(store.find), trial=best, data=finished.data, labels=finished.labels)

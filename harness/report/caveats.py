@@ -1,5 +1,7 @@
 """Turn what happened into the headline and the warnings that stand above the tables."""
 
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from harness.plan import Plan, ScoredArm, family_champions
@@ -26,12 +28,14 @@ WORSE = {
 }
 
 
-def headline(judged: dict[str, Any] | None, *, metric: str, tuned: ScoredArm | None, best: ScoredArm, key: str) -> str:
-    """The decision in one sentence, with what stands in the way of FINE_TUNE."""
-    if tuned is None or judged is None:
+def headline(
+    judged: dict[str, Any] | None, *, metric: str, tuned: Sequence[ScoredArm], best: ScoredArm, key: str
+) -> str:
+    """The decision in one sentence, with what stands in the way of FINE_TUNE; `tuned` are one adapter or a recipe's."""
+    if not tuned or judged is None:
         return "Not settled, so keep prompting: no trial of the search finished."
     verdict = judged["verdict"]
-    gap = 100 * (tuned.scores.summary["mean"][key] - best.scores.summary["mean"][key])
+    gap = 100 * (fmean(one.scores.summary["mean"][key] for one in tuned) - best.scores.summary["mean"][key])
     words = {"gap": f"{gap:+.1f} points of {metric}", "slices": ", ".join(_in_the_way(judged))}
     alone = all(row["outcome"] == "pass" for row in judged["conditions"])
     if alone and words["slices"]:
@@ -53,6 +57,7 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
     return [
         *_ledger_warnings(setup, finished),
         *_judged_warnings(judged),
+        *_recipe_warnings(setup, finished),
         *_slice_warnings(finished, judged=judged),
         *_data_warnings(finished),
         *_definition_warnings(setup, finished),
@@ -87,6 +92,18 @@ def _judged_warnings(judged: dict[str, Any] | None) -> list[str]:
             f"{count} test items are copies of training or validation inputs, or stand in a prompt or passage, "
             f"and were left out; the verdict with them is {with_them}."
         )
+    return found
+
+
+def _recipe_warnings(setup: Setup, finished: Plan) -> list[str]:
+    """What a verdict on a recipe is not about, and seeds that could not be trained."""
+    gates = setup.resolved.experiment.gates
+    if gates.scope != "recipe" or finished.judgement is None:
+        return []
+    own = "Benchmarks, format, cost, latency, shipped forms and the leaderboard are of the champion's own adapter."
+    found = [f"The verdict is about the recipe: scores are compared as the mean of {gates.seeds} further seeds. {own}"]
+    if failed := gates.seeds - len(finished.seeds):
+        found.append(f"Of {gates.seeds} further trainings {failed} failed; their answers count as wrong.")
     return found
 
 

@@ -1,8 +1,10 @@
 """Turn a stored judgement into the report's rows: conditions, slices, forms, leaked items and the sources of doubt."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from harness.report.document import FormRow, GateCondition, LeakedCheck, SliceRow
+from harness.report.formats import points
 
 CLOCKED = "latency"
 """The gate whose numbers differ between two runs of one experiment; they live under `timing`."""
@@ -46,17 +48,18 @@ def leaked(judged: dict[str, Any] | None) -> LeakedCheck | None:
     return LeakedCheck(removed=found["removed"], verdict_with=found["verdict"], conditions_with=rows)
 
 
-def uncertainty(judged: dict[str, Any] | None, *, metric: str) -> list[str]:
-    """Where the doubt about the gain over each prompt comes from, source by source."""
+def uncertainty(judged: dict[str, Any] | None, *, metric: str, seeds: Sequence[float] = ()) -> list[str]:
+    """Where the doubt about the gain over each prompt comes from, source by source; `seeds` are a recipe's scores."""
     rows = [row for row in (judged or {"conditions": []})["conditions"] if row["gate"] == "improvement"]
     if not rows:
         return []
     spread = ", ".join(f"±{100 * row['se_items']:.1f} against {row['cond'].removeprefix('beats:')}" for row in rows)
-    seeds = [row["se_seeds"] for row in rows if row["se_seeds"] is not None]
+    spreads = [row["se_seeds"] for row in rows if row["se_seeds"] is not None]
+    scores = f"{len(seeds)} further ones score {', '.join(points(score) for score in seeds)}; " if seeds else ""
     return [
         f"Test items: one standard error of the difference in {metric} is, in points, {spread}.",
-        f"Training seeds: one standard error is ±{100 * max(seeds):.1f} points."
-        if seeds
+        f"Training seeds: {scores}one standard error is ±{100 * max(spreads):.1f} points."
+        if spreads
         else "Training seeds: not measured; one was trained, so the verdict is about this adapter, not the recipe.",
         "Decoding: none; every arm answers greedily, so the same prompt gets the same answer.",
     ]

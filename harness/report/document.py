@@ -7,6 +7,7 @@ from pydantic import Field
 from harness.records import Record, Trial, Verdict
 from harness.report.data_rows import DataSummary, ShownExample
 from harness.report.prompt_rows import ShownPrompt
+from harness.report.trade_rows import TradeOff
 from harness.report.trial_rows import TriedTrial
 
 
@@ -231,6 +232,12 @@ class Report(Record):
     """The search."""
     tried: list[TriedTrial] = Field(default_factory=list)
     """What was tried and why it lost: a row a trial."""
+    objectives: list[str] = Field(default=["metric"])
+    """What the search looked for; the first one decides."""
+    rule: str = ""
+    """How the champion was found among the trials."""
+    trade_offs: list[TradeOff] = Field(default_factory=list)
+    """What the trials gained, forgot and cost; empty where nothing was probed and there is one objective."""
     effort: list[Effort]
     """What each side spent."""
     effort_by_family: list[Effort] = Field(default_factory=list)

@@ -17,7 +17,9 @@ from harness.report import (
     loss_curves,
     plots,
     prompt_facts,
+    scatter,
     text,
+    trade_words,
     views,
 )
 from harness.report.document import Report
@@ -43,7 +45,7 @@ def _environment() -> Environment:
     )
     for module in (
         *(curves, effort_table, epoch_table, formats, losing, loss_curves),
-        *(plots, prompt_facts, text, views),
+        *(plots, prompt_facts, scatter, text, trade_words, views),
     ):
         environment.globals |= _public(module)
     environment.globals["LONGEST"] = LONGEST

@@ -58,7 +58,7 @@ def reason(
     if champion is None or trial.value is None or lead is None:
         return "It has no score on validation."
     if trial.number == champion.number:
-        return f"Chosen: the best score on validation, {100 * trial.value:.1f} at epoch {trial.best_epoch}."
+        return f"Chosen: {100 * trial.value:.1f} on validation at epoch {trial.best_epoch}, the best by the rule of the search."
     ill = [named(one) for one in found if one.rule not in OF_DATA]
     shows = f"; it shows {', '.join(ill)}" if ill else ""
     return f"{_sentence(trial, pruned=pruned)}{_behind(lead, champion=champion)}{shows}."
@@ -71,12 +71,15 @@ def _of_failure(trial: Trial, *, found: Sequence[Finding]) -> str:
 
 
 def _sentence(trial: Trial, *, pruned: str | None) -> str:
-    return f"Pruned: {pruned or 'the pruner saw no chance for it'}; " if trial.status == "pruned" else ""
+    why = trial.stopped or pruned or "the pruner saw no chance for it"
+    return f"Pruned: {why}; " if trial.status == "pruned" else ""
 
 
 def _behind(lead: Lead, *, champion: Trial) -> str:
     if not round(100 * lead.points, 1):
         return f"the same score as trial {champion.number}, which came first"
+    if lead.points < 0:
+        return f"{-100 * lead.points:.1f} points above trial {champion.number}, which the rule of the search prefers"
     short = f"{100 * lead.points:.1f} points below trial {champion.number}"
     if lead.noise is None:
         return short

@@ -10,6 +10,7 @@ from harness.report.effort_table import COUNTED, effort_table
 from harness.report.gfm import inline, name, table
 from harness.report.prompts_markdown import prompts
 from harness.report.text import shortened
+from harness.report.trade_markdown import trade_section
 from harness.report.tried_markdown import chosen_epochs, tried
 
 SHOWN = 5
@@ -31,6 +32,7 @@ def render_markdown(report: Report) -> str:
         prompts,
         _search,
         tried,
+        trade_section,
         _forgetting,
         _effort,
         _data,
@@ -195,7 +197,8 @@ def _search(report: Report) -> Iterator[str]:
 
 def _trial_row(trial: Trial, *, names: Sequence[str], report: Report) -> list[str]:
     chosen = report.champion == views.trial_arm(trial)
-    error = f": {inline(shortened(trial.error, limit=160))}" if trial.error else ""
+    why = trial.error or trial.stopped
+    error = f": {inline(shortened(why, limit=160))}" if why else ""
     return [
         f"**{trial.number}** (chosen)" if chosen else str(trial.number),
         f"{trial.status}{error}",

@@ -20,7 +20,7 @@ def looks_left(finished: Plan, *, ledger: Ledger) -> int:
 
 def without_test_scores(finished: Plan) -> Plan:
     """The plan as if no champion had met the test set; validation scores, search and data stay."""
-    return replace(finished, tested={}, tuned=None, forgetting={}, judgement=None)
+    return replace(finished, tested={}, tuned=None, seeds=[], forgetting={}, judgement=None)
 
 
 def with_verdict_alone(report: Report, *, verdict: str, left: int) -> Report:

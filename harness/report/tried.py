@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from harness.diagnosis import Asked, Base, Facts, Kept, Reply, findings
 from harness.jsonl import read_lines, read_rows
+from harness.objectives import champion
 from harness.plan import Plan, ScoredArm
 from harness.plan.arms import plain_prompt
-from harness.plan.search import champion
 from harness.plan.setup import Setup
 from harness.records import Epoch, Example, Prediction, Trial
 from harness.report.document import Forgetting
@@ -49,7 +49,7 @@ class _Archive:
 
     def row(self, trial: Trial, *, kept: Sequence[Forgetting]) -> TriedTrial:
         """One trial against the champion."""
-        best = champion(self.finished.trials)
+        best = champion(self.finished.trials, search=self.setup.resolved.experiment.search)
         chosen = best is not None and best.number == trial.number
         found = findings(self._facts(trial, kept=kept if chosen else ()))
         lead = None

@@ -13,6 +13,7 @@ from harness.specs.gates import (
     ShipGate,
     SliceGate,
 )
+from harness.specs.objectives import ForgetsSpec
 from harness.specs.prompt_search import DspySpec, PromptSearchSpec, PromptSpaceSpec
 from harness.specs.search import SearchSpec, SpaceSpec
 from harness.specs.task import CorpusSpec, DataSpec, SplitSpec, TaskSpec
@@ -26,6 +27,7 @@ __all__ = [
     "DataSpec",
     "DspySpec",
     "ExperimentSpec",
+    "ForgetsSpec",
     "FormatGate",
     "GatesSpec",
     "LatencyGate",

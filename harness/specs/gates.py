@@ -148,6 +148,12 @@ class GatesSpec(Spec):
     """The share of answers that must parse."""
     ships: ShipGate | None = None
     """Forms of the tuned model to compare with the adapter, before one of them is served."""
+    scope: Literal["artifact", "recipe"] = "artifact"
+    """What the verdict is about: `artifact`, the adapter that was chosen; `recipe`, its configuration, which is trained
+    anew with further seeds whose variation counts.
+    """
+    seeds: int = Field(default=3, ge=3, examples=[3])
+    """Of `scope: recipe`: further seeds that the champion is trained with; its own was selected and is left out."""
     planned_looks: int = Field(default=1, ge=1, le=100)
     """Verdicts planned on these test items; declared before the first one, each spends a share of alpha.
 
@@ -162,6 +168,13 @@ class GatesSpec(Spec):
         if alpha > COIN:
             raise misfit(f"is {alpha:g}, more often wrong than a coin; needs at most {COIN:g}", fix="0.05")
         return alpha
+
+    @model_validator(mode="after")
+    def _seeds_of_a_recipe(self) -> "GatesSpec":
+        if self.scope != "recipe" and "seeds" in self.model_fields_set:
+            what = "is artifact, the one adapter that was chosen; seeds are those of a recipe"
+            raise misfit(what, fix="recipe", fields=("scope", "seeds"))
+        return self
 
     @model_validator(mode="after")
     def _enough_requests(self) -> "GatesSpec":

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from harness.methods import METHODS, MethodName
 from harness.specs.base import Positive, Spec, misfit
+from harness.specs.objectives import ForgetsSpec, Objective, checked_objectives
 
 
 def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
@@ -62,9 +63,17 @@ class SearchSpec(Spec):
     """Configurations to try."""
     space: SpaceSpec = SpaceSpec()
     """What to vary."""
-    sampler: Literal["tpe", "random", "grid", "gp", "cmaes"] = "tpe"
-    """Optuna's: `tpe`, `gp` (Gaussian process) and `cmaes` learn from earlier trials; `grid` takes each combination
-    once, four values of a range.
+    objectives: list[Objective] = Field(default=["metric"], min_length=1)
+    """`metric`, which decides; beside it `forgetting` (what the probe finds on general text) and `cost` (tokens trained
+    on): the sampler then looks for trade-offs, the report shows the Pareto front, and ties go to the other objectives.
+    """
+    tied: float = Field(default=0.0, ge=0, lt=1, examples=[0.01])
+    """Of several objectives: metrics that differ by no more than this are tied, and the other objectives decide."""
+    forgets: ForgetsSpec = ForgetsSpec()
+    """What a trial may forget before it is stopped."""
+    sampler: Literal["tpe", "random", "grid", "gp", "cmaes", "nsga2"] = "tpe"
+    """Optuna's: `tpe`, `gp` (Gaussian process), `cmaes` and `nsga2` (a genetic algorithm for several objectives) learn
+    from earlier trials; `grid` takes each combination once, four values of a range.
     """
     pruner: Literal["median", "patient", "hyperband", "wilcoxon", "none"] = "median"
     """Stop a trial between epochs. `median`: below the median of earlier trials at that epoch; `patient`: that, and no
@@ -105,6 +114,23 @@ class SearchSpec(Spec):
     def most_trials(self) -> int:
         """Configurations that are tried; a grid may have fewer than `trials`."""
         return min(self.trials, self.grid_size) if self.sampler == "grid" else self.trials
+
+    @property
+    def probes(self) -> bool:
+        """Whether anything asks what a trial forgets."""
+        limited = self.forgets.cross_entropy is not None or self.forgets.accuracy is not None
+        return limited or "forgetting" in self.objectives
+
+    @model_validator(mode="after")
+    def _objectives_agree(self) -> "SearchSpec":
+        written = self.model_fields_set
+        checked_objectives(
+            self.objectives,
+            sampler=self.sampler,
+            pruner=self.pruner if "pruner" in written else None,
+            tied=self.tied if "tied" in written else None,
+        )
+        return self
 
     @model_validator(mode="after")
     def _divisible(self) -> "SearchSpec":

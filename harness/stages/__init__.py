@@ -20,6 +20,7 @@ STAGES: dict[str, str] = {
     "latency": "harness.stages.latency:write_latencies",
     "score": "harness.stages.score:write_scores",
     "train": "harness.stages.train:write_epoch",
+    "probe": "harness.stages.probe:write_probe",
     "merge": "harness.stages.merge:write_model",
     "forgetting": "harness.stages.forgetting:write_accuracies",
     "lock": "harness.stages.judge:write_lock",

@@ -11,6 +11,8 @@ from harness.records import Prediction
 from harness.stages.ceilings import parses, within_price
 
 Rows = list[dict[str, Any]]
+SEED = "seed:"
+"""What the roles of further seeds begin with."""
 FEWEST_IN_SLICE = 20
 """Smaller slices are tested only if they are gated: little can be proven on them, and each costs the others power."""
 
@@ -34,6 +36,22 @@ class Scored(NamedTuple):
     tuned: Rows
     families: dict[str, Rows]
     answers: list[Prediction]
+    seeds: tuple[Rows, ...] = ()
+    """Of a recipe: the rows of every further seed that could be trained."""
+    asked_seeds: int = 0
+    """How many were to be trained; those that failed are wrong everywhere. 0: the verdict is about the adapter."""
+
+    @property
+    def scope(self) -> str:
+        """What the verdict is about."""
+        return "recipe" if self.asked_seeds else "artifact"
+
+    def tuned_cells(self, column: str) -> list[list[Any]]:
+        """One list a seed that the verdict is about."""
+        if not self.asked_seeds:
+            return [_cells(self.tuned, column)]
+        failed: list[Any] = [None] * len(self.tuned)
+        return [*(_cells(rows, column) for rows in self.seeds), *[failed] * (self.asked_seeds - len(self.seeds))]
 
     def certified(self) -> "Scored":
         """Without the items that training or selection has seen."""
@@ -42,6 +60,8 @@ class Scored(NamedTuple):
             _kept(self.tuned, keep),
             {name: _kept(rows, keep) for name, rows in self.families.items()},
             _kept(self.answers, keep),
+            tuple(_kept(rows, keep) for rows in self.seeds),
+            self.asked_seeds,
         )
 
 
@@ -49,7 +69,10 @@ def scored(inputs: dict[str, Any], *, needs: dict[str, Path]) -> Scored:
     """Everything that was scored on the test items."""
     families = {name: read_rows(needs[f"beats:{name}"] / "scores.jsonl") for name in inputs["families"]}
     answers = read_lines(needs["answers"] / "predictions.jsonl", model=Prediction)
-    return Scored(read_rows(needs["tuned"] / "scores.jsonl"), families, answers)
+    roles = sorted(role for role in needs if role.startswith(SEED))
+    seeds = tuple(read_rows(needs[role] / "scores.jsonl") for role in roles)
+    asked_seeds = inputs["recipe"]["seeds"] if "recipe" in inputs else 0
+    return Scored(read_rows(needs["tuned"] / "scores.jsonl"), families, answers, seeds, asked_seeds)
 
 
 def asked(inputs: dict[str, Any], *, rows: Scored, needs: dict[str, Path]) -> list[Asked]:
@@ -64,7 +87,7 @@ def asked(inputs: dict[str, Any], *, rows: Scored, needs: dict[str, Path]) -> li
     return [
         *_about_metrics(inputs, rows=rows, shared=shared),
         *_about_ceilings(inputs, rows=rows, needs=needs, shared=shared),
-        *_about_benchmarks(inputs, needs=needs),
+        *_about_benchmarks(inputs, needs=needs, scope=rows.scope),
     ]
 
 
@@ -88,12 +111,12 @@ def _about_ceilings(
         yield Asked(gate["gate"], gate["gate"], JudgeRequest.model_validate(fields))
 
 
-def _about_benchmarks(inputs: dict[str, Any], *, needs: dict[str, Path]) -> Iterator[Asked]:
-    """All benchmarks in one request, whose own scores ask for nothing."""
+def _about_benchmarks(inputs: dict[str, Any], *, needs: dict[str, Path], scope: str) -> Iterator[Asked]:
+    """All benchmarks in one request, whose own scores ask for nothing; of a recipe one adapter met them."""
     if inputs["forgetting"]:
         benches = {name: _bench(name, margin=margin, needs=needs) for name, margin in inputs["forgetting"].items()}
         carrier = {"alpha": inputs["alpha"], "metric": "binary", "ft": [[1.0]], "baselines": {}, "forgetting": benches}
-        yield Asked("forgetting", "acc", JudgeRequest.model_validate(carrier))
+        yield Asked("forgetting", "acc", JudgeRequest.model_validate(carrier | {"scope": scope}))
 
 
 def _metric_fields(gate: dict[str, Any], *, rows: Scored) -> dict[str, Any]:
@@ -101,8 +124,9 @@ def _metric_fields(gate: dict[str, Any], *, rows: Scored) -> dict[str, Any]:
     case = metric_info(gate["metric"]).case
     column = "label" if case == "macro_f1" else gate["metric"]
     beaten = {} if gate["margin"] is None else {name: _cells(found, column) for name, found in rows.families.items()}
-    tuned = _cells(rows.tuned, column)
-    fields: dict[str, Any] = {"metric": case, "ft": [tuned], "baselines": beaten, "floor": gate["floor"]}
+    tuned = rows.tuned_cells(column)
+    fields: dict[str, Any] = {"metric": case, "ft": tuned, "baselines": beaten, "floor": gate["floor"]}
+    fields["scope"] = rows.scope
     if gate["margin"] is not None:
         fields["margin"] = gate["margin"]
     if case == "macro_f1":
@@ -111,7 +135,7 @@ def _metric_fields(gate: dict[str, Any], *, rows: Scored) -> dict[str, Any]:
         # A label of the set that no test item has cannot be right anywhere: the same as no usable answer.
         fields |= {
             "y": truth,
-            "ft": [[cell if cell in known else None for cell in tuned]],
+            "ft": [[cell if cell in known else None for cell in arm] for arm in tuned],
             "baselines": {name: [cell if cell in known else None for cell in arm] for name, arm in beaten.items()},
         }
     return fields

@@ -90,6 +90,10 @@ class FakeWorld:
 
     score: Callable[[Step, "FakeWorld"], float]
     fails: Callable[[Step], str] = lambda step: ""
+    entropy: Callable[[Step, "FakeWorld"], float] = lambda step, world: 3.0
+    """Cross-entropy on general text that a probe finds."""
+    kept: Callable[[Step, "FakeWorld"], float] = lambda step, world: 0.6
+    """Accuracy that a probe finds on its items of each benchmark."""
     metrics: tuple[str, ...] = ("exact_match",)
     questions: tuple[str, ...] = ("a", "b", "c", "d", "e", "f")
     """The test items."""
@@ -151,6 +155,12 @@ class FakeWorld:
         adapter = self.answers_of(step).needs.get("adapter")
         return None if adapter is None else int(self.done[adapter].inputs["params"]["rank"])
 
+    def probed(self, step: Step) -> tuple[int, int] | None:
+        """Rank and epoch of the adapter behind a probe, None for the base model."""
+        adapter = step.needs.get("adapter")
+        inputs = self.done[adapter].inputs if adapter else None
+        return None if inputs is None else (int(inputs["params"]["rank"]), int(inputs["epoch"]))
+
     def _sealed(self) -> Path:
         """A test set's folder."""
         folder = SEALED / digest(self.questions)
@@ -167,6 +177,11 @@ class FakeWorld:
     def _summary(self, step: Step) -> dict[str, Any]:
         if step.stage == "score":
             return {"mean": dict.fromkeys(self.metrics, self.score(step, self)), "invalid": 0}
+        if step.stage == "probe":
+            found = {
+                name: {"n": step.inputs["items"], "acc": self.kept(step, self)} for name in step.inputs["benchmarks"]
+            }
+            return {"cross_entropy": self.entropy(step, self), "benchmarks": found, "tokens_in": 10}
         return {
             "data": self._data(step),
             "testset": {

@@ -245,7 +245,7 @@ def tried() -> list[TriedTrial]:
             "Pruned: 7.7 points below the median of the trials before it at epoch 2.",
             [diverged],
         ),
-        ("complete, 4 epochs", "Chosen: the best score on validation, 45.2 at epoch 3.", [noisy]),
+        ("complete, 4 epochs", "Chosen: 45.2 on validation at epoch 3, the best by the rule of the search.", [noisy]),
         ("failed in epoch 2", "It failed: out of memory at step 41 (rank 64, micro_batch_size 4).", []),
     ]
     return [

@@ -31,7 +31,8 @@ def test_nothing_that_selects_can_reach_a_test_item(resolved: Resolved) -> None:
     sealed = names.index("testset")
     selecting = world.log[:sealed]
     # The base model's benchmark comes early so that it fails early; nothing that selects needs it.
-    assert {step.stage for step in selecting} == {"data", "predict", "score", "train", "forgetting"}
+    assert {step.stage for step in selecting} == {"data", "predict", "score", "train", "probe", "forgetting"}
+    assert {step.inputs["half"] for step in selecting if step.stage == "probe"} == {"search"}
     assert not any(world.done[key].stage == "forgetting" for step in selecting for key in step.needs.values())
     assert all("testset" not in step.needs and step.inputs.get("split") != "test" for step in selecting)
     assert not any(step.stage == "train" for step in world.log[sealed:])

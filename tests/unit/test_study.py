@@ -33,7 +33,7 @@ def searched(spec: SearchSpec, *, history: list[Trial], until: int) -> list[Tria
     return history
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "gp", "cmaes"])
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "gp", "cmaes", "nsga2"])
 def test_an_interrupted_search_equals_an_undisturbed_one(sampler: str) -> None:
     spec = SPEC.model_copy(update={"sampler": sampler})
     whole = searched(spec, history=[], until=12)
@@ -41,6 +41,47 @@ def test_an_interrupted_search_equals_an_undisturbed_one(sampler: str) -> None:
     assert searched(spec, history=half, until=12) == whole
     assert len({str(one.params) for one in whole}) > 8
     assert {one.status for one in whole} == {"complete", "failed"}
+
+
+def traded(spec: SearchSpec, *, history: list[Trial], until: int) -> list[Trial]:
+    """Goes on from `history`; large learning rates score and forget, epochs cost, rank 4 always fails."""
+    history = list(history)
+    for number in range(len(history), until):
+        params = study.suggested(spec, history=history, number=number, metric="m")
+        rate, failed = params["learning_rate"], params["rank"] == 4
+        one = Epoch(
+            epoch=1, train_loss=1.0, tokens=100 * params["epochs"], validation={"m": 50 * rate}, probe=99 * rate
+        )
+        found = {"epochs": [one], "best_epoch": 1, "value": 50 * rate} if not failed else {"epochs": []}
+        # One that forgot too much is pruned and yet has all its values.
+        status = "failed" if failed else "pruned" if rate > 5e-3 else "complete"
+        history.append(Trial.model_validate({"number": number, "params": params, "status": status, **found}))
+    return history
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "gp", "nsga2"])
+def test_an_interrupted_search_for_trade_offs_equals_an_undisturbed_one(sampler: str) -> None:
+    spec = SPEC.model_copy(update={"sampler": sampler, "objectives": ["metric", "forgetting", "cost"], "trials": 16})
+    whole = traded(spec, history=[], until=16)
+    half = traded(spec, history=[], until=7)
+    assert traded(spec, history=half, until=16) == whole
+    assert len({str(one.params) for one in whole}) > 10
+    assert {one.status for one in whole} == {"complete", "pruned", "failed"}
+
+
+def test_a_study_of_trade_offs_opens_with_its_front(tmp_path: Any) -> None:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    from harness.objectives import front
+
+    spec = SPEC.model_copy(update={"objectives": ["metric", "forgetting"]})
+    history, path = traded(spec, history=[], until=10), tmp_path / "s.journal"
+    study.mirror(spec, history=history, path=path, name="demo", metric="m")
+    loaded = optuna.load_study(study_name="demo", storage=JournalStorage(JournalFileBackend(str(path))))
+    assert [direction.name for direction in loaded.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert [one.number for one in loaded.best_trials] == front(history, objectives=spec.objectives)
 
 
 def test_parameters_stay_in_their_space() -> None:

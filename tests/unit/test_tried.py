@@ -46,7 +46,7 @@ def why(other: Trial, *found: Finding, ours: list[float] | None = None, pruned: 
 
 
 def test_the_reason_names_score_noise_and_illness() -> None:
-    assert why(BEST) == "Chosen: the best score on validation, 60.0 at epoch 2."
+    assert why(BEST) == "Chosen: 60.0 on validation at epoch 2, the best by the rule of the search."
     assert why(trial(1, 0.55)) == "5.0 points below trial 0."
     near = why(trial(1, 0.55, 0.5, 0.4), OVER, NOISE, ours=[1.0, 0.0] * 10)
     assert near == (
