@@ -1,15 +1,15 @@
 """Turn conversations into a LoRA adapter, one epoch at a time, through TRL's SFTTrainer and PEFT."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.adapters.finite import checked_log, checked_weights
 from harness.adapters.language_model import LanguageModel, language_model, strip
 from harness.adapters.methods import adapted
 from harness.adapters.optimizer_state import load_state, save_state
 from harness.adapters.training_settings import arguments, epoch_seed, optimizer, schedule
-from harness.errors import TrainingFailed
+from harness.halving import asked_size
 
 
 class EpochOutcome(NamedTuple):
@@ -38,24 +38,29 @@ def trained_epoch(
     previous: Path | None,
     out: Path,
     progress: Callable[[int, int], None],
+    micro: int | None = None,
 ) -> EpochOutcome:
-    """Train epoch `inputs["epoch"]` from the files in `previous` and write the adapter to `out`."""
-    import torch
+    """Train epoch `inputs["epoch"]` from the files in `previous` and write the adapter to `out`.
+
+    `micro`: examples per pass, a divisor of the batch; None takes as many as the settings say. Raises
+    `TrainingFailed` where the loss, the gradient or a weight is no number any more.
+    """
     from transformers import set_seed
 
     model = language_model(inputs["model"], path=path)
     set_seed(epoch_seed(inputs))
     tuned = adapted(model, inputs=inputs, previous=previous)
     try:
-        trainer = _trainer(tuned, model, rows=rows, inputs=inputs, progress=progress, out=out, previous=previous)
+        trainer = _trainer(
+            tuned, model, rows=rows, inputs=inputs, progress=progress, out=out, previous=previous, micro=micro
+        )
         result = trainer.train()
+        checked_weights(tuned, steps=trainer.state.max_steps, inputs=inputs)
         # The name, not the folder: artifacts are the same on every machine.
         tuned.peft_config["default"].base_model_name_or_path = model_name
         tuned.save_pretrained(str(out), safe_serialization=True, save_embedding_layers=False)
         (out / "README.md").unlink(missing_ok=True)
         save_state(trainer.optimizer.optimizer, out / "optimizer.safetensors")
-    except torch.OutOfMemoryError as error:
-        raise TrainingFailed("out of memory: choose a smaller search.micro_batch_size or search.max_length") from error
     finally:
         model.active = tuned
         strip(model)
@@ -71,6 +76,7 @@ def _trainer(
     progress: Callable[[int, int], None],
     out: Path,
     previous: Path | None,
+    micro: int | None,
 ) -> Any:
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -83,11 +89,11 @@ def _trainer(
     adam = optimizer(tuned, inputs=inputs)
     trainer = kind(
         model=tuned,
-        args=arguments(inputs, out=out, pads=kind is SFTTrainer),
+        args=arguments(inputs, micro=micro or asked_size(inputs["settings"]), out=out, pads=kind is SFTTrainer),
         train_dataset=Dataset.from_list(rows),
         processing_class=model.tokenizer,
         optimizers=(adam, None),
-        callbacks=[_watcher(progress)],
+        callbacks=[_watcher(progress, inputs=inputs)],
     )
     trainer.remove_callback(PrinterCallback)
     # The trainer drops examples whose answer lies beyond max_length; steps are counted after that.
@@ -97,7 +103,7 @@ def _trainer(
     return trainer
 
 
-def _watcher(progress: Callable[[int, int], None]) -> Any:
+def _watcher(progress: Callable[[int, int], None], *, inputs: dict[str, Any]) -> Any:
     from transformers import TrainerCallback
 
     class Watcher(TrainerCallback):  # type: ignore[misc, unused-ignore]
@@ -109,11 +115,7 @@ def _watcher(progress: Callable[[int, int], None]) -> Any:
         def on_log(
             self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
         ) -> None:
-            for name in ("loss", "grad_norm"):
-                if logs and not math.isfinite(float(logs.get(name, 0.0))):
-                    raise TrainingFailed(
-                        f"{name} became {logs[name]} at step {state.global_step}: the learning rate is too high"
-                    )
+            checked_log(logs or {}, step=state.global_step, steps=state.max_steps, inputs=inputs)
 
     return Watcher()
 
