@@ -1,7 +1,22 @@
-"""Make what was written outlive a power cut."""
+"""Make what was written outlive a power cut, and know a disk that takes no more."""
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from harness.errors import UserError
+
+NO_ROOM = {
+    errno.ENOSPC: ("the disk is full", "make room"),
+    errno.EDQUOT: ("the quota of the disk is used up", "make room"),
+    errno.EFBIG: (
+        "a file would become larger than the system allows",
+        "raise the limit (ulimit -f), or take another disk",
+    ),
+}
+"""What the system says when it takes no more, and what helps."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -27,3 +42,38 @@ def flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def room_in(place: Path) -> Iterator[None]:
+    """Inside, a disk that takes no more is one message, which names the file or else `place`."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if not found_no_room(error):
+            raise
+        raise no_room(error, where=place) from error
+
+
+def found_no_room(error: BaseException) -> bool:
+    """Whether a write failed because the disk took no more."""
+    return _number(error) is not None
+
+
+def no_room(error: BaseException, *, where: Path | None = None) -> UserError:
+    """What a person is told of an error that `found_no_room` knows."""
+    what, fix = NO_ROOM[_number(error) or errno.ENOSPC]
+    place = str(getattr(error, "filename", None) or where or "")
+    return UserError(what, where=place, fix=f"{fix}; finished steps are kept, the same command goes on")
+
+
+def _number(error: BaseException | None) -> int | None:
+    """An OSError has it, libraries in Rust write it into their words; others raise theirs from one of these."""
+    while error is not None:
+        for number in NO_ROOM:
+            if getattr(error, "errno", None) == number or f"(os error {number})" in str(error):
+                return number
+        error = error.__cause__ or error.__context__
+    return None

@@ -42,3 +42,8 @@ class TrainingFailed(Exception):
 
 class WorkerDied(Exception):
     """The worker process ended before it answered."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        """Its exit status; below 0 the signal that ended it."""
+        super().__init__(f"signal {-code}" if code < 0 else f"status {code}")

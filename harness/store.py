@@ -63,6 +63,11 @@ class Store:
             raise StoreError(f"artifact {key} is missing", where=str(self.root), fix="run the experiment again")
         return found
 
+    def recheck(self, key: str) -> None:
+        """Raises `StoreError` where an artifact was damaged since it was first looked up."""
+        self._verified.pop(key, None)
+        self.get(key)
+
     def every(self) -> Iterator[Artifact]:
         """All committed artifacts, unverified, newest last."""
         records = [path for path in self.root.glob(f"*/{RECORD}") if not path.parent.name.startswith(".")]

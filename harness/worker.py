@@ -4,7 +4,6 @@
 `python -m harness.worker STORE STEP.json` does one step and shows its traceback.
 """
 
-import errno
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
+from harness.disk import found_no_room, no_room
 from harness.errors import UserError
 from harness.runner.execute import InProcess, read_step
 from harness.store import Store
@@ -46,13 +46,12 @@ def _answer(executor: InProcess, path: Path, *, channel: TextIO) -> dict[str, An
         return {"done": artifact.key}
     except UserError as error:
         return {"user_error": [error.what, error.where, error.fix]}
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            return {"bug": traceback.format_exc()}
-        return {"user_error": ["the disk is full", str(executor.store.root), "make room; the same command goes on"]}
     except MemoryError:
         return {"user_error": ["the machine ran out of memory", path.stem, "use a smaller model or batch size"]}
     except Exception as error:
+        if found_no_room(error):
+            full = no_room(error, where=executor.store.root)
+            return {"user_error": [full.what, full.where, full.fix]}
         if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
             return {"user_error": ["the device ran out of memory", path.stem, "use a smaller model.answer_batch_size"]}
         return {"bug": traceback.format_exc()}

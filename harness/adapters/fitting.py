@@ -13,6 +13,8 @@ SHARE = 0.3
 """Of the memory that the weights leave."""
 HELD = 12
 """Vectors of the hidden size that reading a token holds at once, roughly: residual, projections, feed-forward."""
+NO_ROOM = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+"""From torch's allocator on a CPU; from CUDA and its libraries, which keep memory of their own."""
 SCORE_BYTES = 4
 """Of a score, over the vocabulary or of attention."""
 
@@ -67,6 +69,7 @@ def total_memory(device: str) -> int:
     return min(machine, int(text)) if text.isdigit() else machine
 
 
-def memory_ran_out(error: RuntimeError) -> bool:
-    """Whether torch found no room: it says so in an error of its own on a GPU, in words on a CPU."""
-    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+def memory_ran_out(error: Exception) -> bool:
+    """Whether there was no room: torch says so in an error of its own on a GPU, in words on a CPU."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or any(words in str(error) for words in NO_ROOM)

@@ -3,9 +3,12 @@
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from harness.disk import room_in
+from harness.errors import UserError
 
 
 def study_of(
@@ -44,10 +47,19 @@ def journal(path: Path) -> Iterator[Any]:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     fresh, lock = path.with_suffix(".new"), path.with_suffix(".new.lock")
-    for stale in (fresh, lock):
-        stale.unlink(missing_ok=True)
-    yield JournalStorage(JournalFileBackend(str(fresh)))
-    os.replace(fresh, path)
-    lock.unlink(missing_ok=True)
+    try:
+        with room_in(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for stale in (fresh, lock):
+                stale.unlink(missing_ok=True)
+            yield JournalStorage(JournalFileBackend(str(fresh)))
+            os.replace(fresh, path)
+    except OSError as error:
+        what = f"the study cannot be written for Optuna ({error.strerror})"
+        fix = f"move {path} away, or make its folder writable; the trials are safe, the same command goes on"
+        raise UserError(what, where=str(error.filename or path), fix=fix) from error
+    finally:
+        for half in (fresh, lock):
+            with suppress(OSError):  # What cannot be removed was told above.
+                half.unlink(missing_ok=True)

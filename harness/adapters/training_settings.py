@@ -12,13 +12,15 @@ def epoch_seed(inputs: dict[str, Any]) -> int:
     return int(inputs["seed"] * 1000 + inputs["epoch"]) % 2**32
 
 
-def arguments(inputs: dict[str, Any], *, out: Path, pads: bool) -> Any:
-    """`pads`: rows of a batch are filled up to the longest, so that those of a length go together."""
+def arguments(inputs: dict[str, Any], *, micro: int, out: Path, pads: bool) -> Any:
+    """TRL's arguments for an epoch of batches in passes of `micro` examples.
+
+    `pads`: rows of a batch are filled up to the longest, so that those of a length go together.
+    """
     import torch
     from trl import SFTConfig
 
     settings = inputs["settings"]
-    micro = min(settings["micro_batch_size"], settings["batch_size"])
     return SFTConfig(
         output_dir=str(out),
         num_train_epochs=1,

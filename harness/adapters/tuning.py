@@ -1,15 +1,15 @@
 """Turn conversations into a tuned model, one epoch at a time, through TRL's SFTTrainer and PEFT."""
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.adapters.finite import checked_log, checked_weights
 from harness.adapters.language_model import LanguageModel, language_model, strip
 from harness.adapters.methods import put_on_for_training, save_trained
 from harness.adapters.optimizer_state import load_state, save_state
 from harness.adapters.training_settings import arguments, epoch_seed, optimizer, schedule
-from harness.errors import TrainingFailed
+from harness.halving import asked_size
 from harness.methods import METHODS
 
 if TYPE_CHECKING:
@@ -45,12 +45,14 @@ def trained_epoch(
     previous: Path | None,
     out: Path,
     progress: Callable[[int, int], None],
+    micro: int | None = None,
 ) -> EpochOutcome:
     """Train epoch `inputs["epoch"]` from the files in `previous` and write what was trained to `out`.
 
-    Rows have `id`, `prompt` and `completion`; those of `validation` are read once, after the last step.
+    Rows have `id`, `prompt` and `completion`; those of `validation` are read once, after the last step. `micro`:
+    examples per pass, a divisor of the batch; None takes as many as the settings say. Raises `TrainingFailed` where
+    the loss, the gradient or a weight is no number any more.
     """
-    import torch
     from transformers import set_seed
 
     from harness.adapters.epoch_measures import measures
@@ -68,13 +70,13 @@ def trained_epoch(
             progress=progress,
             out=out,
             previous=previous,
+            micro=micro,
         )
         result = trainer.train()
+        checked_weights(tuned, steps=trainer.state.max_steps, inputs=inputs)
         found = measures(trainer, seconds=result.metrics["train_runtime"])
         save_trained(model, out=out, path=path, name=model_name)
         save_state(trainer.optimizer.optimizer, out / "optimizer.safetensors")
-    except torch.OutOfMemoryError as error:
-        raise TrainingFailed("out of memory: choose a smaller search.micro_batch_size or search.max_length") from error
     finally:
         strip(model)
     longest = inputs["settings"]["max_length"]
@@ -91,6 +93,7 @@ def _trainer(
     progress: Callable[[int, int], None],
     out: Path,
     previous: Path | None,
+    micro: int | None,
 ) -> Any:
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -103,12 +106,12 @@ def _trainer(
     adam = optimizer(tuned, inputs=inputs)
     trainer = kind(
         model=tuned,
-        args=arguments(inputs, out=out, pads=kind is SFTTrainer),
+        args=arguments(inputs, micro=micro or asked_size(inputs["settings"]), out=out, pads=kind is SFTTrainer),
         train_dataset=Dataset.from_list(rows),
         eval_dataset=Dataset.from_list(list(validation)) if validation else None,
         processing_class=model.tokenizer,
         optimizers=(adam, None),
-        callbacks=[_watcher(progress)],
+        callbacks=[_watcher(progress, inputs=inputs)],
     )
     trainer.remove_callback(PrinterCallback)
     # The trainer drops examples whose answer lies beyond max_length; steps are counted after that.
@@ -118,7 +121,7 @@ def _trainer(
     return trainer
 
 
-def _watcher(progress: Callable[[int, int], None]) -> Any:
+def _watcher(progress: Callable[[int, int], None], *, inputs: dict[str, Any]) -> Any:
     from transformers import TrainerCallback
 
     class Watcher(TrainerCallback):  # type: ignore[misc, unused-ignore]
@@ -130,11 +133,7 @@ def _watcher(progress: Callable[[int, int], None]) -> Any:
         def on_log(
             self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
         ) -> None:
-            for name in ("loss", "grad_norm"):
-                if logs and not math.isfinite(float(logs.get(name, 0.0))):
-                    raise TrainingFailed(
-                        f"{name} became {logs[name]} at step {state.global_step}: the learning rate is too high"
-                    )
+            checked_log(logs or {}, step=state.global_step, steps=state.max_steps, inputs=inputs)
 
     return Watcher()
 

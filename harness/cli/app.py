@@ -48,7 +48,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 def run(spec: Spec, set: Set = None, retry_failed: Retry = False, json: Json = False) -> int:
     """Baselines, search, gates, verdict, report. Goes on where it was stopped.
 
-    Exit status: 0 FINE_TUNE, 3 PROMPT, 4 INCONCLUSIVE, 2 a mistake in the spec, 1 a bug.
+    Exit status: 0 FINE_TUNE, 3 PROMPT, 4 INCONCLUSIVE, 2 a mistake in the spec, 1 a bug, 130 Ctrl-C, 143 SIGTERM.
     """
     from harness.cli.running import run_command
 

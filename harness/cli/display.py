@@ -17,6 +17,7 @@ from rich.progress import (
 
 from harness.cli.consoles import err, minutes, say
 from harness.estimate import Work, kind_of, remaining_seconds
+from harness.halving import taken_size
 from harness.plan import Plan
 from harness.plan.state import GatePower
 from harness.report.text import one_line
@@ -135,7 +136,8 @@ def _result(artifact: Artifact) -> str:
     """
     summary = artifact.summary
     if artifact.stage == "train":
-        return f"loss {summary['train_loss']:.3f}  "
+        fewer = taken_size(artifact)
+        return f"loss {summary['train_loss']:.3f}  " + (f"{fewer} examples per pass  " if fewer else "")
     if artifact.stage == "probe":
         return f"cross-entropy {summary['cross_entropy']:.3f}  "
     if artifact.stage == "forgetting" and "adapter" not in artifact.needs:

@@ -1,13 +1,14 @@
 """The command `harness`: every failure ends here, with the exit status that belongs to it."""
 
-import errno
 import io
 import sys
 import traceback
 from typing import Any
 
+from harness.cli.stopping import Stopped, heed_signals, ignore_signals
+
 STATUS = {"FINE_TUNE": 0, "PROMPT": 3, "INCONCLUSIVE": 4}
-"""Exit status of a verdict; 2 is a user's mistake, 1 a bug, 130 Ctrl-C."""
+"""Exit status of a verdict; 2 is a user's mistake, 1 a bug, 130 Ctrl-C, 143 SIGTERM."""
 INTERRUPTED = 130
 
 
@@ -16,7 +17,14 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # A terminal that is not UTF-8 cannot show every name.
-    sys.exit(status(sys.argv[1:]))
+    try:
+        heed_signals()
+        code = status(sys.argv[1:])
+    except Stopped as stop:
+        _interrupted()
+        code = stop.status
+    ignore_signals()
+    sys.exit(code)
 
 
 def status(arguments: list[str]) -> int:
@@ -24,6 +32,7 @@ def status(arguments: list[str]) -> int:
     import typer
 
     from harness.cli.app import app
+    from harness.disk import found_no_room, no_room
     from harness.errors import SpecErrors, UserError
     from harness.report.text import one_line
 
@@ -51,8 +60,8 @@ def status(arguments: list[str]) -> int:
         sys.stdout = None
         return 0
     except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            _complain("The disk is full. Fix: make room; finished steps are kept, the same command goes on from there.")
+        if found_no_room(error):
+            _complain(one_line(str(no_room(error))))
             return 2
         _complain(traceback.format_exc())
         _complain("This is a bug in the harness. Finished steps are kept; the same command goes on from there.")

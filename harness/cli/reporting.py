@@ -12,6 +12,7 @@ from harness.canonical import digest
 from harness.cli.consoles import out, print_json, say
 from harness.cli.main import STATUS
 from harness.cli.placing import placed
+from harness.disk import room_in
 from harness.errors import UserError
 from harness.loading import load_experiment
 from harness.plan import Plan, plan
@@ -70,11 +71,12 @@ def write_report(report: Report, *, root: Path) -> Path:
 
 def _written(folder: Path, texts: dict[str, str]) -> Path:
     """Every file whole or as it was."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        temporary = folder / f".{name}.new"
-        temporary.write_text(text, "utf-8")
-        temporary.replace(folder / name)
+        with room_in(folder / name):
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = folder / f".{name}.new"
+            temporary.write_text(text, "utf-8")
+            temporary.replace(folder / name)
     return folder
 
 

@@ -14,6 +14,7 @@ from harness.cli.main import STATUS
 from harness.cli.placing import placed
 from harness.cli.prompts import prompts_as_json, show_prompts
 from harness.cli.reporting import shown_report
+from harness.disk import room_in
 from harness.errors import UserError
 from harness.estimate import Work, expected_work, planned_sizes
 from harness.family_asks import every_family_asks
@@ -106,7 +107,7 @@ def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool
         checked_engines(resolved)
         setup = prepared(resolved, say=say)
     folder = resolved.root / STATE
-    with _alone(folder), placed(resolved):
+    with room_in(folder), _alone(folder), placed(resolved):
         store = Store(folder / "store")
         store.sweep()
         if retry_failed:

@@ -1,8 +1,9 @@
 """Turn finished epochs into trials, and trials into the next missing step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.halving import fitted_size
 from harness.jsonl import read_rows
 from harness.objectives import excess
 from harness.plan import build
@@ -57,7 +58,7 @@ class _Search:
         return trial.model_copy(update={"status": "complete"}), seconds
 
     def _epoch_step(self, trial: Trial, *, epoch: int, previous: str | None) -> Step:
-        return build.epoch_step(
+        step = build.epoch_step(
             self.setup,
             number=trial.number,
             params=trial.params,
@@ -66,6 +67,8 @@ class _Search:
             data=self.data.key,
             previous=previous,
         )
+        before = (self.desk.finished(other.key) for other in self.desk.wanted if other.stage == "train")
+        return replace(step, local={**step.local, **fitted_size(before)})
 
     def _validated(self, adapter: Artifact, *, title: str) -> Artifact | None:
         """Scores of generated validation output of one epoch's adapter."""

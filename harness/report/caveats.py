@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+from harness.halving import asked_size, taken_size
 from harness.plan import Plan, ScoredArm, family_champions
 from harness.plan.arms import short_of_examples
 from harness.plan.certify import opening_in
@@ -67,6 +68,7 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
         *_unfitting_warnings(finished, store=store),
         *_answer_warnings(finished),
         *_trial_warnings(finished),
+        *_memory_warnings(finished, store=store),
         *_length_warnings(finished, store=store),
         *[f"{row['cond']}: {text}" for row in (judged or {"conditions": []})["conditions"] for text in row["warnings"]],
         *([] if setup.benchmarks else ["No forgetting benchmark is gated: what the model lost was not measured."]),
@@ -184,6 +186,19 @@ def _answer_warnings(finished: Plan) -> list[str]:
 def _trial_warnings(finished: Plan) -> list[str]:
     failed = [trial for trial in finished.trials if trial.status == "failed"]
     return [f"Trial {trial.number} failed: {trial.error}" for trial in failed]
+
+
+def _memory_warnings(finished: Plan, *, store: Store) -> list[str]:
+    """Epochs that did not fit the memory as they were asked for."""
+    trained = [one for step in finished.wanted if step.stage == "train" and (one := store.find(step.key))]
+    sizes = [size for one in trained if (size := taken_size(one)) is not None]
+    if not sizes:
+        return []
+    asked = asked_size(trained[0].inputs["settings"])
+    return [
+        f"Memory ran out with {asked} examples per pass: {len(sizes)} of {len(trained)} epochs were trained in passes "
+        f"of {min(sizes)} or more; batches are as asked, so scores differ by rounding and the draws of dropout only."
+    ]
 
 
 def _length_warnings(finished: Plan, *, store: Store) -> list[str]:

@@ -58,7 +58,8 @@ def reason(
     if champion is None or trial.value is None or lead is None:
         return "It has no score on validation."
     if trial.number == champion.number:
-        return f"Chosen: {100 * trial.value:.1f} on validation at epoch {trial.best_epoch}, the best by the rule of the search."
+        reached = f"{100 * trial.value:.1f} on validation at epoch {trial.best_epoch}"
+        return f"Chosen: {reached}, the best by the rule of the search."
     ill = [named(one) for one in found if one.rule not in OF_DATA]
     shows = f"; it shows {', '.join(ill)}" if ill else ""
     return f"{_sentence(trial, pruned=pruned)}{_behind(lead, champion=champion)}{shows}."

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapters.generator import Tell, untold
+from harness.disk import found_no_room
 from harness.errors import TrainingFailed, UserError
 from harness.stages import Job, stage_function
 from harness.steps import Step
@@ -40,10 +41,21 @@ class InProcess:
                 cache=self.store.root.parent,
                 tell=tell,
             )
-            summary, error = _attempted(step, job)
+            try:
+                summary, error = _attempted(step, job)
+            except Exception:
+                self._recheck(step)
+                raise
+            if error:
+                self._recheck(step)
             return self.store.commit(
                 step, path=out, summary=summary, seconds=time.monotonic() - start, provenance=provenance(), error=error
             )
+
+    def _recheck(self, step: Step) -> None:
+        """A failure where a file it rests on was damaged meanwhile is the damage's, and says nothing of the step."""
+        for key in step.needs.values():
+            self.store.recheck(key)
 
 
 def _attempted(step: Step, job: Job) -> tuple[dict[str, Any], str]:
@@ -58,7 +70,7 @@ def _attempted(step: Step, job: Job) -> tuple[dict[str, Any], str]:
         # A full disk or a missing file says nothing about the trial.
         raise
     except Exception as failure:
-        if not step.optional:
+        if not step.optional or found_no_room(failure):
             raise
         (job.out / "traceback.txt").write_text(traceback.format_exc(), "utf-8")
         return {}, f"{type(failure).__name__}: {str(failure).splitlines()[0] if str(failure) else ''}"

@@ -12,6 +12,8 @@ from typing import Any, Self
 
 from harness.adapters.generator import Tell, untold
 from harness.errors import UserError, WorkerDied
+from harness.halving import SIZE
+from harness.runner.deaths import last_words, memory_kills, next_try
 from harness.runner.execute import provenance, write_step
 from harness.steps import Step
 from harness.store import Artifact, Store
@@ -44,16 +46,9 @@ class LocalWorker:
         self.stop()
 
     def execute(self, step: Step, *, progress: Callable[[int, int], None], tell: Tell = untold) -> Artifact:
-        """The artifact of `step`; a step that kills its worker is tried once more, in a fresh one."""
+        """The artifact of `step`; a step that kills its worker is tried again in a fresh one, see `next_try`."""
         path = self.folder / "steps" / f"{step.key}.json"
-        write_step(step, path)
-        try:
-            self._asked(path, progress=progress, tell=tell)
-        except WorkerDied:
-            try:
-                self._asked(path, progress=progress, tell=tell)
-            except WorkerDied as death:
-                self._recorded(step, death)
+        self._computed(step, path, progress=progress, tell=tell)
         found = self.store.get(step.key)
         if found.status == "done":
             path.unlink(missing_ok=True)
@@ -65,16 +60,33 @@ class LocalWorker:
             self._process.kill()
             self._closed(self._process)
 
+    def _computed(self, step: Step, path: Path, *, progress: Callable[[int, int], None], tell: Tell) -> None:
+        trying, deaths = step, 0
+        while True:
+            write_step(trying, path)
+            kills = memory_kills()
+            try:
+                return self._asked(path, progress=progress, tell=tell)
+            except WorkerDied as death:
+                deaths += 1
+                following = next_try(trying, death, deaths=deaths, of_memory=memory_kills() > kills)
+                if following is None:
+                    return self._recorded(trying, death)
+                fewer = "" if following == trying else f" with {following.local[SIZE]} examples per pass"
+                tell(f"the worker died ({death}); a fresh one begins the step again{fewer}")
+                trying = following
+
     def _recorded(self, step: Step, death: WorkerDied) -> None:
-        """A trial that twice killed its worker is a failed trial; any other step ends the run."""
+        """A trial that its workers did not survive is a failed trial; any other step ends the run."""
         if not step.optional:
             raise UserError(
                 f"the worker died twice in “{step.title}” ({death})",
                 where=str(self.log),
                 fix="it probably ran out of memory: use a smaller model, or a smaller search.micro_batch_size",
             ) from death
+        error = last_words(step, death)
         with self.store.workspace(step.key) as out:
-            self.store.commit(step, path=out, summary={}, seconds=0.0, provenance=provenance(), error=str(death))
+            self.store.commit(step, path=out, summary={}, seconds=0.0, provenance=provenance(), error=error)
 
     def _asked(self, path: Path, *, progress: Callable[[int, int], None], tell: Tell) -> None:
         process = self._running()
@@ -103,7 +115,7 @@ class LocalWorker:
 
     def _buried(self, process: subprocess.Popen[str]) -> None:
         code = self._closed(process)
-        raise WorkerDied(f"signal {-code}" if code < 0 else f"status {code}")
+        raise WorkerDied(code)
 
     def _closed(self, process: subprocess.Popen[str]) -> int:
         """Its exit status, after its end and its pipes' end."""

@@ -90,7 +90,7 @@ class SearchSpec(Spec):
     batch_size: int = Field(default=8, ge=1)
     """Examples per optimiser step."""
     micro_batch_size: int = Field(default=4, ge=1)
-    """Examples per forward pass; smaller needs less memory."""
+    """Examples per forward pass; where they do not fit the memory, half as many are taken, down to one."""
     max_length: int = Field(default=1024, ge=16)
     """Longest training example in tokens; longer ones are cut and counted."""
     warmup_ratio: float = Field(default=0.03, ge=0, lt=1)

@@ -7,6 +7,7 @@ that was not do exactly the same arithmetic.
 from statistics import median
 from typing import Any
 
+from harness.halving import SIZE, first_size
 from harness.jsonl import read_lines, write_lines
 from harness.prompts import PromptConfig, messages
 from harness.records import Example
@@ -20,19 +21,27 @@ LOSSES = "losses.jsonl"
 
 def write_epoch(job: Job) -> dict[str, Any]:
     """Weights and optimiser as safetensors, log.jsonl by step, losses.jsonl by example, clock.jsonl; summary: means."""
+    from harness.adapters.halving import in_memory
     from harness.adapters.tuning import trained_epoch
 
     config = PromptConfig.model_validate(job.inputs["prompt"])
     rows, validation = (_rows(job, config=config, split=split) for split in ("train", "validation"))
-    outcome = trained_epoch(
-        rows,
-        validation=validation,
-        inputs=job.inputs,
-        path=job.local["model_path"],
-        model_name=job.local["model_name"],
-        previous=job.needs.get("previous"),
-        out=job.out,
-        progress=job.progress,
+    settings = job.inputs["settings"]
+    outcome, size = in_memory(
+        lambda micro: trained_epoch(
+            rows,
+            validation=validation,
+            inputs=job.inputs,
+            path=job.local["model_path"],
+            model_name=job.local["model_name"],
+            previous=job.needs.get("previous"),
+            out=job.out,
+            progress=job.progress,
+            micro=micro,
+        ),
+        size=first_size(settings, local=job.local),
+        batch=settings["batch_size"],
+        tell=job.tell,
     )
     write_lines(job.out / "log.jsonl", outcome.log)
     write_lines(job.out / LOSSES, outcome.measures.losses)
@@ -47,6 +56,7 @@ def write_epoch(job: Job) -> dict[str, Any]:
         "parameters": outcome.parameters,
         "validation_loss": outcome.measures.validation_loss,
         **_of_steps(outcome.log),
+        SIZE: size,
     }
 
 

@@ -108,7 +108,7 @@ def test_a_full_disk_is_no_bug(tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2
-    assert "The disk is full. Fix: make room" in done.stderr
+    assert "the disk is full. Fix: make room" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -77,7 +77,7 @@ def test_a_trial_that_kills_its_worker_twice_is_a_failed_trial(worker: LocalWork
     killer = killed_soon(worker)
     with worker:
         found = worker.execute(deadly(worker, optional=True), progress=quiet)
-        assert (found.status, found.error) == ("failed", "signal 9")
+        assert (found.status, found.error) == ("failed", "the worker died twice (signal 9)")
         killer.wait()
         assert worker.execute(light(worker.store), progress=quiet).status == "done"
 

@@ -1,0 +1,242 @@
+"""Whatever befalls a run, what is finished is kept, and the same command ends with the report of an undisturbed run.
+
+The processes, the signals, the files and the command are real; training is light (`light_stages`).
+"""
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from light_run import (
+    VERDICTS,
+    ended,
+    epochs,
+    gone,
+    half_done,
+    held,
+    light_workspace,
+    released,
+    started,
+    timeless,
+    until,
+    weights,
+)
+from light_stages import FITS
+from workspace import write
+
+from harness.errors import StoreError
+from harness.runner.execute import InProcess
+from harness.steps import Step
+from harness.store import Store
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace where everything is finished and nothing went wrong."""
+    root = light_workspace(tmp_path_factory.mktemp("undisturbed"))
+    code, err = ended(root)
+    assert code in VERDICTS, err
+    return root
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A workspace where nothing is done yet."""
+    return light_workspace(tmp_path)
+
+
+@pytest.fixture
+def done(undisturbed: Path, tmp_path: Path) -> Path:
+    """A copy of the finished one."""
+    return shutil.copytree(undisturbed, tmp_path / "done")
+
+
+def ends_like(root: Path, undisturbed: Path) -> str:
+    """The same command gets there, to the same bits; what it said."""
+    code, err = ended(root)
+    assert code in VERDICTS, err
+    assert timeless(root) == timeless(undisturbed)
+    assert weights(root) == weights(undisturbed)
+    return err
+
+
+def one_message(err: str) -> str:
+    """The last line, which is all that is said of a failure."""
+    assert "Traceback" not in err, err
+    assert "bug" not in err, err
+    return err.strip().splitlines()[-1]
+
+
+STOPS = {
+    "Ctrl-C": ([signal.SIGINT], True, 130),
+    "Ctrl-C twice": ([signal.SIGINT, signal.SIGINT], True, 130),
+    "SIGTERM to the whole group": ([signal.SIGTERM], True, 143),
+    "SIGTERM to the run alone": ([signal.SIGTERM], False, 143),
+}
+
+
+def test_a_run_that_was_stopped_in_every_way_ends_like_one_that_was_not(root: Path, undisturbed: Path) -> None:
+    kept: dict[str, dict[str, Any]] = {}
+    for stop, (name, (signals, group, status)) in enumerate(STOPS.items()):
+        held(root, after=stop)
+        process = started(root)
+        worker = half_done(root)
+        for number in signals:
+            (os.killpg if group else os.kill)(process.pid, number)
+        _, err = process.communicate(timeout=10)
+        assert process.returncode == status, name
+        assert one_message(err) == "Stopped. Finished steps are kept; the same command goes on from there.", name
+        until(partial(gone, worker), seconds=5)
+        found = epochs(root)
+        assert (len(found), found | kept) == (stop, found), f"{name}: what was finished is neither lost nor done twice"
+        kept = found
+    released(root)
+    ends_like(root, undisturbed)
+
+
+def test_a_worker_killed_in_mid_epoch_is_replaced(root: Path, undisturbed: Path) -> None:
+    held(root, after=1)
+    process = started(root)
+    worker = half_done(root)
+    os.kill(worker, signal.SIGKILL)
+    half_done(root, besides=worker)
+    released(root)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in VERDICTS, err
+    assert "epoch 2 of 2: the worker died (signal 9); a fresh one begins the step again\n" in err
+    assert timeless(root) == timeless(undisturbed)
+    assert weights(root) == weights(undisturbed)
+
+
+def test_a_worker_that_is_killed_again_and_again_gets_half_the_examples(root: Path) -> None:
+    """As the kernel does it where memory runs out; what fitted is where later epochs and trials begin."""
+    write(root, FITS, "2")
+    code, err = ended(root)
+    assert code in VERDICTS, err
+    assert [one["summary"]["micro_batch_size"] for one in epochs(root).values()] == [2, 2, 2, 2]
+    told = [line.split("; ")[-1] for line in err.splitlines() if "the worker died" in line]
+    again = "a fresh one begins the step again"
+    assert told == [again, f"{again} with 2 examples per pass"], "the next epoch does not die first"
+    warned = " ".join(timeless(root)["warnings"])
+    assert "Memory ran out with 4 examples per pass: 4 of 4 epochs were trained in passes of 2 or more" in warned
+
+
+def test_a_trial_that_fits_in_no_way_fails_and_the_run_goes_on(root: Path) -> None:
+    write(root, FITS, "0")
+    code, err = ended(root)
+    assert code == 4, err
+    errors = [trial["error"] for trial in timeless(root)["trials"]]
+    assert len(errors) == 2
+    for error in errors:
+        assert "killed (signal 9), as when memory runs out, with a single example per pass too: choose a" in error
+    assert {one["status"] for one in epochs(root).values()} == {"failed"}, "what failed is on record"
+
+
+@contextmanager
+def limited(size: int) -> Iterator[None]:
+    """No file may become longer than `size` bytes: what everybody can do to a disk without filling it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("size", "where"),
+    [(300, r"/\.harness.*"), (150_000, r"/\.harness/store")],
+    ids=["the step to do", "the checkpoint"],
+)
+def test_a_full_disk_is_one_message_and_costs_nothing_finished(
+    root: Path, undisturbed: Path, size: int, where: str
+) -> None:
+    with limited(size):
+        code, err = ended(root)
+    assert code == 2
+    assert re.fullmatch(
+        rf"\S*{where}: a file would become larger than it may\. Fix: raise the limit .*; finished steps are kept, "
+        r"the same command goes on",
+        one_message(err),
+    )
+    assert all((path / "artifact.json").is_file() for path in (root / ".harness/store").glob("*")), "no half artifact"
+    assert epochs(root) == {}, "no trial is blamed for it"
+    ends_like(root, undisturbed)
+
+
+def test_a_disk_that_fills_while_the_study_is_written_is_one_message(done: Path, undisturbed: Path) -> None:
+    (done / ".harness/studies/echo.journal").write_text("old")
+    with limited(500):
+        code, err = ended(done)
+    assert code == 2
+    assert re.match(r"\S*/\.harness/studies/echo\.journal: a file would become larger", one_message(err))
+    assert os.listdir(done / ".harness/studies") == ["echo.journal"], "what did not fit is not left behind"
+    ends_like(done, undisturbed)
+
+
+def test_a_disk_that_fills_while_the_report_is_written_is_one_message(done: Path, undisturbed: Path) -> None:
+    """/dev/full says what a full disk says."""
+    page = done / "reports/echo/report.html"
+    before = page.read_bytes()
+    (page.parent / ".report.html.new").symlink_to("/dev/full")
+    code, err = ended(done)
+    assert (code, page.read_bytes()) == (2, before)
+    assert re.match(r"\S*/reports/echo/report\.html: the disk is full\. Fix: make room;", one_message(err))
+    (page.parent / ".report.html.new").unlink()
+    ends_like(done, undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"), [("adapter_model.safetensors", "cut"), ("optimizer.safetensors", "change")]
+)
+def test_a_damaged_checkpoint_is_named_and_only_it_is_made_again(
+    done: Path, undisturbed: Path, name: str, damage: str
+) -> None:
+    record = next(path for path in (done / ".harness/store").glob("train-*/artifact.json") if _first_epoch(path))
+    broken = record.parent / name
+    content = broken.read_bytes()
+    broken.write_bytes(content[:1000] if damage == "cut" else content[:-1] + b"?")
+    code, err = ended(done)
+    assert code == 2
+    words = r"(\S+): .* does not match its hash\. Fix: remove the folder (\S+) and run .*"
+    told = re.fullmatch(words, one_message(err))
+    assert told is not None
+    assert told[1] == str(broken)
+    others = {path: path.stat().st_mtime_ns for path in (done / ".harness/store").glob("*/artifact.json")}
+    shutil.rmtree(told[2])
+    ends_like(done, undisturbed)
+    assert broken.read_bytes() == content
+    assert [path for path, time in others.items() if path.stat().st_mtime_ns != time] == [record]
+
+
+def _first_epoch(record: Path) -> bool:
+    return bool(json.loads(record.read_text())["inputs"]["epoch"] == 1)
+
+
+def test_a_checkpoint_damaged_while_it_is_in_use_is_not_blamed_on_the_trial(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    epoch = Step("train", {"epoch": 1})
+    with store.workspace(epoch.key) as folder:
+        (folder / "adapter_model.safetensors").write_bytes(b"weights")
+        found = store.commit(epoch, path=folder, summary={}, seconds=0, provenance={})
+    (found.path / "adapter_model.safetensors").write_bytes(b"weig")
+    following = Step("judge", {"nonsense": 1}, needs={"previous": epoch.key}, optional=True)
+    with pytest.raises(StoreError, match=r"adapter_model\.safetensors: stored file does not match its hash"):
+        InProcess(store).execute(following, progress=lambda done, total: None)
+    assert store.find(following.key) is None
+
+
+def test_what_lies_in_the_place_of_the_study_changes_nothing(done: Path, undisturbed: Path) -> None:
+    journal = done / ".harness/studies/echo.journal"
+    journal.write_bytes(b"\x00\xffgarbage")
+    ends_like(done, undisturbed)
+    assert journal.read_bytes().startswith(b'{"op_code":0')
