@@ -71,6 +71,10 @@ def put_on_for_training(model: LanguageModel, *, inputs: dict[str, Any], path: s
 def save_trained(model: LanguageModel, *, out: Path, path: str, name: str) -> None:
     """Write what `model` wears, as safetensors; `name` is the base's, for the adapter's own record."""
     if model.plain is not None:
+        from transformers import AutoConfig
+
+        # Trainers write their padding into the settings; a model read with it would not learn that token any more.
+        model.base.config, model.base.generation_config = AutoConfig.from_pretrained(path), model.plain.generation_config
         save_whole(model.base, tokenizer_of=path, out=out)
         return
     # The name, not the folder: artifacts are the same on every machine.

@@ -1,5 +1,6 @@
 """Every method, over a tiny model: it learns, goes on where it was, answers as PEFT does, and leaves the base alone."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -159,6 +160,9 @@ def test_the_next_epoch_goes_on_as_if_there_had_been_no_stop(world: World, metho
     again = trained(world, method, epoch=2, name="-again", previous=first)
     torch.testing.assert_close(weights(again), weights(second), rtol=0, atol=0)
     torch.testing.assert_close(unbroken(world, method), learnt(second), rtol=1e-5, atol=1e-6)
+    if method == "full":
+        saved, base = (json.loads((folder / "config.json").read_text("utf-8")) for folder in (second, world.base))
+        assert saved == base, "as transformers read the base"
 
 
 def learnt(folder: Path) -> list[torch.Tensor]:

@@ -112,7 +112,7 @@ def test_what_stands_before_a_prompt_cannot_be_merged(root: Path, method: str) -
 def test_a_whole_model_is_not_saved_with_code_of_its_own(root: Path) -> None:
     without_rank(root)
     swap(root, FIRST, "model: sample", "model: {name: sample, trust_remote_code: true}")
-    assert_one_line(failure("search.method=full"), f"{FIRST}:2:43", "saved without that code", "search.method: lora")
+    assert_one_line(failure("search.method=full"), f"{FIRST}:2:42", "saved without that code", "search.method: lora")
 
 
 @pytest.mark.parametrize("method", ["qlora", "dora", "full", "prefix", "prompt", "ia3"])
