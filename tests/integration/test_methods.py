@@ -89,9 +89,9 @@ def held(world: World, method: MethodName = "lora", *, adapter: Path | None = No
     return language_model(inputs(method)["model"], path=str(world.base), adapter=adapter)
 
 
-def trained(world: World, method: MethodName, *, epoch: int = 1, name: str = "", previous: Path | None = None) -> Path:
+def trained(world: World, method: MethodName, *, epoch: int = 1, previous: Path | None = None) -> Path:
     """The folder of an epoch, trained once."""
-    out = world.work / f"{method}-{epoch}{name}"
+    out = world.work / f"{method}-{epoch}"
     if not out.exists():
         out.mkdir()
         outcome = tuning.trained_epoch(
@@ -156,9 +156,6 @@ def test_the_trained_numbers_are_counted(world: World, method: MethodName) -> No
 def test_the_next_epoch_goes_on_as_if_there_had_been_no_stop(world: World, method: MethodName) -> None:
     first = trained(world, method)
     second = trained(world, method, epoch=2, previous=first)
-    let_go()
-    again = trained(world, method, epoch=2, name="-again", previous=first)
-    torch.testing.assert_close(weights(again), weights(second), rtol=0, atol=0)
     torch.testing.assert_close(unbroken(world, method), learnt(second), rtol=1e-5, atol=1e-6)
     if method == "full":
         saved, base = (json.loads((folder / "config.json").read_text("utf-8")) for folder in (second, world.base))
@@ -254,8 +251,10 @@ def logprob(theirs: Any, prompt: list[int], continuation: list[int]) -> float:
     return sum(float(scored[place, token]) for place, token in enumerate(continuation))
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["our attention", "the library's"])
-@pytest.mark.parametrize("method", EXACT)
+@pytest.mark.parametrize(
+    ("method", "known"),
+    [*[(name, True) for name in EXACT], ("lora", False), ("prefix", False), ("prompt", False)],
+)
 def test_the_engine_answers_and_scores_as_peft_does(
     world: World, method: MethodName, known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,8 +276,9 @@ def test_the_engine_answers_and_scores_as_peft_does(
             assert [score.logprob for score in scores] == pytest.approx(right, rel=1e-4)
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["our attention", "the library's"])
-@pytest.mark.parametrize("method", ["prefix", "prompt", "full"])
+@pytest.mark.parametrize(
+    ("method", "known"), [("prefix", True), ("prefix", False), ("prompt", True), ("prompt", False), ("full", True)]
+)
 def test_benchmarks_are_read_as_peft_reads_them(
     world: World, method: MethodName, known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
