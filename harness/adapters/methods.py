@@ -74,7 +74,8 @@ def save_trained(model: LanguageModel, *, out: Path, path: str, name: str) -> No
         from transformers import AutoConfig
 
         # Trainers write their padding into the settings; a model read with it would not learn that token any more.
-        model.base.config, model.base.generation_config = AutoConfig.from_pretrained(path), model.plain.generation_config
+        model.base.config = AutoConfig.from_pretrained(path)
+        model.base.generation_config = model.plain.generation_config
         save_whole(model.base, tokenizer_of=path, out=out)
         return
     # The name, not the folder: artifacts are the same on every machine.
