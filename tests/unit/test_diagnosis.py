@@ -26,7 +26,7 @@ def epochs(train: Sequence[float], validation: Sequence[float | None], scores: S
 def falling(train: Sequence[float], *, start: float = 2.0, steps: int = 20) -> list[list[float]]:
     """Steps of each epoch; the first three cost `start`."""
     made = [[loss] * steps for loss in train]
-    made[0][:3] = [start] * 3
+    made[0][:6] = [start] * 6  # A tenth of sixty steps is the beginning.
     return made
 
 
@@ -240,7 +240,7 @@ def test_label_noise() -> None:
     one = found(noisy(6, by=2.5), "label_noise")
     assert one is not None
     assert {suspect.id for suspect in one.suspects} == {f"{17 * n}" for n in range(6)}
-    assert [suspect.loss for suspect in one.suspects] == sorted((s.loss for s in one.suspects), reverse=True)
+    assert min(suspect.loss for suspect in one.suspects) > 2.5
     assert next(s for s in one.suspects if s.id == "17").reference == "the answer"
     assert found(noisy(6, by=0.5), "label_noise") is None
     assert found(noisy(3, by=2.5), "label_noise") is None  # Three in two hundred are less than two per cent.
