@@ -3,7 +3,7 @@
 from harness.diagnosis.facts import Facts, Finding, rates
 
 PROBE_RISE = 0.25
-"""Nats a token that general text may cost more than before tuning: a perplexity a quarter higher, and half of what stops
+"""Nats a token that general text may cost more than before tuning: a perplexity a quarter higher, half of what stops
 a trial unless the spec says otherwise.
 """
 
