@@ -22,6 +22,8 @@ MISSHAPEN = 0.1
 """Share of answers of the wrong form. One in ten is more than any gate on the form that is worth its name lets pass."""
 LEAST = 2
 """Answers of the wrong form: one alone is an accident."""
+SHOWN = 40
+"""Characters of an answer in a sentence."""
 INSTRUCTION = 15
 """Characters of the prompt's own words that are an echo when an answer repeats them."""
 TEMPLATE_TOKENS = (
@@ -49,16 +51,21 @@ def mode_collapse(facts: Facts) -> Finding | None:
 
 
 def _few_labels(facts: Facts) -> str | None:
-    given = [reply.label for reply in facts.replies if reply.label is not None]
+    """What names no label counts as it was said."""
+    given = [reply.label or _folded(reply.text) for reply in facts.replies]
     wanted, found = entropy(facts.asked.references), entropy(given)
-    # Where most answers name no label at all, their form is what is wrong.
-    if 2 * len(given) < len(facts.replies) or found >= ENTROPY * wanted:
+    if found >= ENTROPY * wanted:
         return None
     label, times = Counter(given).most_common(1)[0]
     return (
-        f"“{label}” is the answer to {times:,} of {len(given):,} items: {found:.2f} bits of entropy, {wanted:.2f} in "
-        "the references."
+        f"“{beginning(label)}” is the answer to {times:,} of {len(given):,} items: {found:.2f} bits of entropy, "
+        f"{wanted:.2f} in the references."
     )
+
+
+def beginning(text: str) -> str:
+    """The beginning of an answer; it is what a model said, and may be long."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _few_texts(facts: Facts) -> str | None:

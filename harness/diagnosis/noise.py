@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import mean, median
 
+from harness.diagnosis.answers import mode_collapse
 from harness.diagnosis.facts import Facts, Finding, Suspect
+from harness.diagnosis.training import divergence
 
 WINDOW = 12
 """Examples before and after one, in the order of training, whose loss is the usual one at that time."""
@@ -29,9 +31,9 @@ ENOUGH = 30
 
 
 def label_noise(facts: Facts) -> Finding | None:
-    """Training examples whose loss stays far above that of the others."""
+    """Training examples whose loss stays far above that of the others; a trial out of control says nothing of them."""
     lost = excess(facts.losses)
-    if len(lost) < ENOUGH:
+    if len(lost) < ENOUGH or divergence(facts) or mode_collapse(facts):
         return None
     found = outliers(lost)
     if len(found) < max(LEAST, SHARE * len(lost)):

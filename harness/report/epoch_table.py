@@ -1,6 +1,5 @@
 """Turn the epochs of a report into the cells of one table, the same for every renderer."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from harness.records import Epoch
@@ -59,14 +58,3 @@ def _cells(report: Report, trial: int, epoch: Epoch) -> dict[str, str]:
 
 def _optional(loss: float | None) -> str:
     return formats.NOTHING if loss is None else formats.loss(loss)
-
-
-def validation_losses(report: Report, trial: int) -> list[str]:
-    """Of each epoch of a trial, where it was measured."""
-    return list(_losses(report, trial))
-
-
-def _losses(report: Report, trial: int) -> Iterator[str]:
-    for one in report.trials:
-        if one.number == trial:
-            yield from (formats.loss(e.validation_loss) for e in one.epochs if e.validation_loss is not None)

@@ -12,7 +12,6 @@ from harness.records import Verdict
 from harness.report import formats, views
 from harness.report.document import Arm, FormRow, GateCondition, Report
 from harness.report.effort_table import SHARED, effort_words, tokens_to_choose
-from harness.report.epoch_table import validation_losses
 from harness.report.text import both_ends, one_line, shortened
 
 COLOUR: dict[Verdict, str] = {"FINE_TUNE": "green", "PROMPT": "blue", "INCONCLUSIVE": "yellow"}
@@ -34,8 +33,7 @@ def render_terminal(report: Report, *, console: Console) -> None:
     blocks = [
         _conditions(report),
         _slices_and_ships(report),
-        _champions(report),
-        [*_search(report), *_ills(report), *_effort(report)],
+        [*_champions(report), *_search(report), *_effort(report)],
         _warnings(report),
     ]
     console.print(_verdict(report))
@@ -127,20 +125,22 @@ def _arm_row(arm: Arm, *, report: Report) -> list[Text]:
 
 
 def _search(report: Report) -> list[RenderableType]:
+    """How trials ended, the best one, and what ails whom, in one paragraph."""
     statuses = [trial.status for trial in report.trials]
     ended = [f"{statuses.count(s)} {s}" for s in ("complete", "pruned", "failed", "running") if s in statuses]
-    best, trial = views.arm_named(report, report.champion), views.champion_trial(report)
-    found = f" Best: trial {trial.number} ({shortened(best.description, limit=200)})." if best and trial else ""
-    return [Text(f"Search: {', '.join(ended) or 'no trial was run'}.{found}")]
-
-
-def _ills(report: Report) -> list[RenderableType]:
-    """The champion's validation loss, and what ails whom, in a line each."""
-    trial = views.champion_trial(report)
-    lost = validation_losses(report, trial.number) if trial else []
-    by_epoch = [f"Validation loss by epoch: {', '.join(lost)}."] if lost else []
     ill = _most(views.ill_trials(report), most=MOST_ILL)
-    return [Text(line) for line in [*by_epoch, *([f"Diagnosis: {'; '.join(ill)}."] if ill else [])]]
+    said = [f"Search: {', '.join(ended) or 'no trial was run'}.", *_best(report)]
+    return [Text(" ".join([*said, *([f"Diagnosis: {'; '.join(ill)}."] if ill else [])]))]
+
+
+def _best(report: Report) -> list[str]:
+    """The champion, and the loss of the epoch that is kept of it."""
+    best, trial = views.arm_named(report, report.champion), views.champion_trial(report)
+    if best is None or trial is None:
+        return []
+    lost = trial.epochs[trial.best_epoch - 1].validation_loss if trial.best_epoch else None
+    loss = f", validation loss {formats.loss(lost)}" if lost is not None else ""
+    return [f"Best: trial {trial.number} ({shortened(best.description, limit=200)}){loss}."]
 
 
 def _effort(report: Report) -> list[RenderableType]:

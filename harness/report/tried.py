@@ -83,6 +83,7 @@ class _Archive:
             base=self._base,
             losses=[[(row["id"], row["loss"]) for row in read_rows(one.path / LOSSES)] for one in trained],
             texts=self._texts,
+            probes=[epoch.probe for epoch in trial.epochs],
             kept=[Kept(row.benchmark, row.base, row.tuned, row.margin) for row in kept],
         )
 

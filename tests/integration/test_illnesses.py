@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
+from shutil import copytree
 
 import pytest
 from tiny_model import save_tiny_model
@@ -40,13 +41,17 @@ task: {name}
 model: ./{model}
 baselines: [zero_shot]
 search:
+  method: {method}
   trials: 1
-  space: {{rank: [8], learning_rate: [{rate}, {rate}], epochs: [{epochs}], dropout: [0, 0]}}
+  forgets: {{cross_entropy: null, accuracy: null}}
+  space: {{learning_rate: [{rate}, {rate}], epochs: [{epochs}]{shape}}}
 gates: {{allow_underpowered: true}}
 """
 ENDLESS = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
 """A chat template that never writes the end of an answer."""
 RATE = 1e-2
+"""Fits this model, whether an adapter is trained or all of it."""
+LORA = ", rank: [8], dropout: [0, 0]"
 Rows = Sequence[tuple[str, str]]
 
 
@@ -75,8 +80,8 @@ def by_chance(count: int, *, first: int = 0) -> list[tuple[str, str]]:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two tiny models, one of them with a broken chat template."""
     folder = tmp_path_factory.mktemp("workspace")
-    for model in ("tiny", "endless"):
-        save_tiny_model(folder / model, width=64, context=64, initializer_range=0.3)
+    save_tiny_model(folder / "tiny", width=64, context=64, initializer_range=0.3)
+    copytree(folder / "tiny", folder / "endless")
     (folder / "endless/chat_template.jinja").write_text(ENDLESS)
     for name in ("experiments", "baselines"):
         (folder / name).mkdir()
@@ -94,6 +99,7 @@ def searched(
     rate: float = RATE,
     epochs: int = 3,
     model: str = "tiny",
+    method: str = "lora",
 ) -> TriedTrial:
     """One trial on these rows, as the report tells it."""
     splits = {"train": train, "validation": validation or rows(40, first=1000), "test": rows(10, first=2000)}
@@ -104,7 +110,8 @@ def searched(
     (root / "tasks" / name / "prompts/engineered.txt").write_text("Say {input}.")
     (root / "tasks" / name / "task.yaml").write_text(TASK.format(name=name))
     spec = root / "experiments" / f"{name}.yaml"
-    spec.write_text(EXPERIMENT.format(name=name, model=model, rate=rate, epochs=epochs))
+    shape = LORA if method == "lora" else ""
+    spec.write_text(EXPERIMENT.format(name=name, model=model, method=method, rate=rate, epochs=epochs, shape=shape))
     setup, store = prepared(load_experiment(spec), say=lambda text: None), Store(root / STATE / "store")
     finished = run_to_goal(setup, store=store, executor=InProcess(store), display=Quiet(), goal="search")
     _check_measures(finished, store=store, failed=finished.trials[0].status == "failed")
@@ -141,8 +148,12 @@ def test_a_healthy_run_has_no_finding(root: Path) -> None:
 
 
 def test_a_learning_rate_a_hundred_times_too_high(root: Path) -> None:
-    row = searched(root, "wild", train=rows(96), rate=100 * RATE)
-    found(row, "divergence")
+    whole = searched(root, "wild", train=rows(96), rate=100 * RATE, epochs=1, method="full")
+    assert "it began with" in found(whole, "divergence").evidence
+    found(whole, "mode_collapse")
+    # The last norm holds an adapter's scores within bounds: it cannot explode, and says one thing to all.
+    thin = searched(root, "wild_adapter", train=rows(96), rate=100 * RATE, epochs=1)
+    found(thin, "mode_collapse")
 
 
 def test_thirty_epochs_on_twenty_rows(root: Path) -> None:
@@ -163,8 +174,9 @@ def test_wrong_labels_in_one_row_of_ten(root: Path) -> None:
     for n in planted:
         train[n] = (train[n][0], COLOURS[1 - n % 2])
     one = found(searched(root, "noisy", train=train), "label_noise")
-    wrong = {train[n][0] for n in planted}
-    assert len({suspect.input for suspect in one.suspects} & wrong) >= 8
+    wrong, named = {train[n][0] for n in planted}, {suspect.input for suspect in one.suspects}
+    assert len(named & wrong) >= 5
+    assert len(named - wrong) <= 1
 
 
 def test_a_learning_rate_near_nothing(root: Path) -> None:

@@ -26,7 +26,7 @@ def epochs(train: Sequence[float], validation: Sequence[float | None], scores: S
 def falling(train: Sequence[float], *, start: float = 2.0, steps: int = 20) -> list[list[float]]:
     """Steps of each epoch; the first three cost `start`."""
     made = [[loss] * steps for loss in train]
-    made[0][:3] = [start] * 3
+    made[0][:6] = [start] * 6  # A tenth of sixty steps is the beginning.
     return made
 
 
@@ -157,7 +157,10 @@ def test_mode_collapse_of_labels() -> None:
     assert one is not None
     assert "“red” is the answer to 36 of 40 items: 0.47 bits of entropy, 1.00 in the references" in one.evidence
     assert found(well(replies=labelled(["red"] * 35 + ["blue"] * 5)), "mode_collapse") is None
-    assert found(well(replies=labelled(["red"] * 19 + [None] * 21)), "mode_collapse") is None
+    silent = found(well(replies=[Reply("")] * 40), "mode_collapse")
+    assert silent is not None
+    assert "“” is the answer to 40 of 40 items" in silent.evidence
+    assert found(well(replies=[Reply(f"text {n}") for n in range(40)]), "mode_collapse") is None
     few = well(asked=Asked(["red", "blue"] * 4, ["red", "blue"]), replies=labelled(["red"] * 8))
     assert found(few, "mode_collapse") is None
 
@@ -240,7 +243,7 @@ def test_label_noise() -> None:
     one = found(noisy(6, by=2.5), "label_noise")
     assert one is not None
     assert {suspect.id for suspect in one.suspects} == {f"{17 * n}" for n in range(6)}
-    assert [suspect.loss for suspect in one.suspects] == sorted((s.loss for s in one.suspects), reverse=True)
+    assert min(suspect.loss for suspect in one.suspects) > 2.5
     assert next(s for s in one.suspects if s.id == "17").reference == "the answer"
     assert found(noisy(6, by=0.5), "label_noise") is None
     assert found(noisy(3, by=2.5), "label_noise") is None  # Three in two hundred are less than two per cent.
@@ -260,6 +263,6 @@ def test_forgetting() -> None:
     assert one is not None
     assert one.evidence == "piqa fell from 70.0 to 66.0, by more than 3.0."
     assert found(well(kept=[Kept("piqa", 0.70, 0.68, 0.03)]), "forgetting") is None
-    assert "general text costs 0.120 nats a token more" in str(found(well(probes=[0, 0, 0.12]), "forgetting"))
-    assert found(well(probes=[0.2, 0.2, 0.09]), "forgetting") is None
-    assert found(well(probes=[0.2, None, None]), "forgetting") is None
+    assert "general text costs 0.260 nats a token more" in str(found(well(probes=[0, 0, 0.26]), "forgetting"))
+    assert found(well(probes=[0.4, 0.4, 0.24]), "forgetting") is None
+    assert found(well(probes=[0.4, None, None]), "forgetting") is None

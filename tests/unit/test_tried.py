@@ -137,7 +137,7 @@ def test_every_renderer_says_why_and_what_ails() -> None:
     assert "The bridge is closed, said the mayor." in page
     assert "Open bridge." in markdown
     assert "Diagnosis: trial 2 (chosen): label noise; trial 1: divergence from epoch 2." in screen
-    assert "Validation loss by epoch: 2.120, 2.020, 2.120, 2.420." in screen
+    assert "Best: trial 2 (rank 32, lr 0.00041, epoch 3 of 4), validation loss 2.120." in screen
 
 
 def test_every_epoch_is_a_row_and_what_was_not_measured_has_no_column() -> None:
