@@ -11,6 +11,7 @@ from tiny_model import save_tiny_model
 from harness.adapters import sample_model
 from harness.adapters.shapes import model_shape
 from harness.memory import NF4_BYTES
+from harness.methods import METHODS, MethodName
 from harness.specs import SpaceSpec
 from harness.trainable import trained_parameters
 
@@ -45,26 +46,28 @@ def loaded(folder: Path, *, quantization: str | None = None) -> Any:
     return language_model(identity, path=str(folder))
 
 
-def counted(folder: Path, *, method: str, targets: str) -> int:
+def counted(folder: Path, *, method: MethodName, targets: str) -> int:
     """Parameters of the only trial that a space allows."""
-    space = SpaceSpec(rank=[RANK], target_modules=[targets])
+    space = SpaceSpec(rank=[RANK], target_modules=[targets], virtual_tokens=[5])
     (found,) = trained_parameters(model_shape(folder), method=method, space=space)
     return found
 
 
-@pytest.mark.parametrize("targets", ["all-linear", "q_proj+v_proj", "down_proj"])
-@pytest.mark.parametrize(("method", "quantization"), [("lora", None), ("qlora", "nf4")])
-def test_an_adapter_has_the_parameters_that_peft_counts(
-    folder: Path, method: str, quantization: str | None, targets: str
-) -> None:
-    from harness.adapters.methods import adapted
+@pytest.mark.parametrize(
+    ("method", "targets"),
+    [
+        *(("lora", targets) for targets in ("all-linear", "q_proj+v_proj", "down_proj")),
+        *((method, "all-linear") for method in METHODS if METHODS[method].kind != "whole" and method != "lora"),
+    ],
+)
+def test_an_adapter_has_the_parameters_that_peft_counts(folder: Path, method: MethodName, targets: str) -> None:
+    from peft import get_peft_model
 
-    params = {"rank": RANK, "alpha": 8, "dropout": 0.0, "target_modules": targets}
-    model = loaded(folder, quantization=quantization)
-    tuned = adapted(model, inputs={"method": method, "params": params}, previous=None)
-    trainable, _ = tuned.get_nb_trainable_parameters()
-    tuned.unload()
-    assert counted(folder, method=method, targets=targets) == trainable
+    from harness.adapters.methods import CONFIGS
+
+    params = {"rank": RANK, "alpha": 8, "dropout": 0.0, "target_modules": targets, "virtual_tokens": 5}
+    tuned = get_peft_model(loaded(folder, quantization=METHODS[method].quantization).base, CONFIGS[method](params))
+    assert counted(folder, method=method, targets=targets) == tuned.get_nb_trainable_parameters()[0]
 
 
 def test_the_whole_model_has_the_parameters_that_torch_counts(folder: Path) -> None:

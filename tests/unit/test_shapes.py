@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from planted_model import llama_tensors, write_weights
@@ -10,7 +9,8 @@ from planted_model import llama_tensors, write_weights
 from harness.adapters.shapes import Shape, model_shape
 from harness.cli.main import status
 from harness.errors import UserError
-from harness.specs import SearchSpec, SpaceSpec
+from harness.methods import METHODS
+from harness.specs import SpaceSpec
 from harness.trainable import COUNTERS, trained_parameters
 
 LLAMA = llama_tensors(blocks=3, hidden=8, inner=12, keys=4, vocabulary=20)
@@ -55,7 +55,20 @@ def test_low_rank_adapters_are_counted_by_rank_and_targets() -> None:
     space = SpaceSpec(rank=[2, 8], target_modules=["all-linear", "q_proj+v_proj"])
     every, some = 3 * (16 + 12 + 12 + 16 + 3 * 20), 3 * (16 + 12)
     assert trained_parameters(Shape(LLAMA), method="lora", space=space) == [2 * some, 8 * some, 2 * every, 8 * every]
-    assert trained_parameters(Shape(LLAMA), method="full", space=space) == [Shape(LLAMA).parameters]
+    lengths = 3 * (8 + 4 + 4 + 8 + 12 + 12 + 8)
+    dora = trained_parameters(
+        Shape(LLAMA), method="dora", space=space.model_copy(update={"target_modules": ["all-linear"]})
+    )
+    assert dora == [2 * every + lengths, 8 * every + lengths]
+
+
+def test_other_methods_are_counted_by_what_they_learn() -> None:
+    space = SpaceSpec(virtual_tokens=[8, 16])
+    found = {name: trained_parameters(Shape(LLAMA), method=name, space=space) for name in COUNTERS}
+    assert found["full"] == [Shape(LLAMA).parameters]
+    assert found["prefix"] == [8 * 3 * 8, 16 * 3 * 8]
+    assert found["prompt"] == [8 * 8, 16 * 8]
+    assert found["ia3"] == [3 * (4 + 4 + 12)]
 
 
 def test_experts_get_no_adapter() -> None:
@@ -65,4 +78,4 @@ def test_experts_get_no_adapter() -> None:
 
 
 def test_every_method_is_counted() -> None:
-    assert set(get_args(SearchSpec.model_fields["method"].annotation)) <= set(COUNTERS)
+    assert set(METHODS) == set(COUNTERS)
