@@ -1,5 +1,6 @@
 """Measure how much memory a step took at its peak: of this process, and of the GPU that it computes on."""
 
+import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -19,14 +20,23 @@ def reset_peaks() -> None:
 
 def peaks() -> dict[str, int]:
     """`peak_bytes` of resident memory, children included; of a GPU `gpu_peak_bytes`, and `gpu_bytes` that it has."""
-    import resource
-
-    kilobytes = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    found = {"peak_bytes": kilobytes * 1024}
+    found = {"peak_bytes": max(_own_peak(), _peak(resource.RUSAGE_CHILDREN))}
     if (torch := _torch_with_gpu()) is not None:
         found["gpu_peak_bytes"] = int(torch.cuda.max_memory_reserved())
         found["gpu_bytes"] = int(torch.cuda.get_device_properties(0).total_memory)
     return found
+
+
+def _own_peak() -> int:
+    """As Linux counts it since `reset_peaks`; what `getrusage` tells begins with the peak of the process before."""
+    with suppress(OSError, StopIteration):
+        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    return _peak(resource.RUSAGE_SELF)
+
+
+def _peak(who: int) -> int:
+    return resource.getrusage(who).ru_maxrss * 1024
 
 
 def _torch_with_gpu() -> Any:

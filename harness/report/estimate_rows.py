@@ -21,7 +21,7 @@ class EstimateRow(Record):
     """
 
     kind: str
-    """optimise, prompt, api, train, tuned, test, latency or forgetting."""
+    """optimise, prompt, api, train, tuned, probe, test, latency or forgetting."""
     title: str
     """In words."""
     expected_steps: int

@@ -18,6 +18,8 @@ from harness.store import Artifact
 
 SUMMARY = {"read": "tokens_in", "generated": "tokens_out", "trained": "tokens"}
 """Where an artifact counts tokens."""
+READERS = ("optimise", "prompt", "tuned", "probe", "test", "forgetting")
+"""Kinds of work in which a model reads and answers, in batches."""
 
 
 class Estimates(NamedTuple):
@@ -84,7 +86,10 @@ def _expected_bytes(setup: Setup, finished: Plan, *, every: Iterable[Artifact]) 
     needs = memory_needs(load, asked=every_family_asks(setup.resolved, sizes=load.sizes))
     place = "memory" if gpu is None else "GPU memory"
     found = {need.phase: round(need.expected) for need in needs if need.place == place}
-    phases = {"train": "training", **dict.fromkeys(("optimise", "prompt", "tuned", "test", "forgetting"), "answering")}
+    phases = {
+        "train": "training",
+        **dict.fromkeys(("optimise", "prompt", "tuned", "probe", "test", "forgetting"), "answering"),
+    }
     return {kind: found[phase] for kind, phase in phases.items() if phase in found}
 
 

@@ -18,6 +18,7 @@ from harness.report.estimates import Estimates, estimates
 from harness.report.html import render_html
 from harness.report.markdown import render_markdown
 
+KINDS = ("prompt", "train", "tuned", "probe", "test", "forgetting")
 PROMPTS = "6.3 GB (7.1 GB)"
 
 
@@ -52,10 +53,11 @@ def test_every_kind_of_work_has_its_estimate_and_its_outcome(spec: Path) -> None
         "prompt": (4, 4),
         "train": (6, 4),
         "tuned": (6, 4),
+        "probe": (7, 5),
         "test": (4, 4),
         "forgetting": (2, 2),
     }
-    assert found.seconds == {"prompt": 4.0, "train": 4.0, "tuned": 4.0, "test": 4.0, "forgetting": 2.0}
+    assert found.seconds == {kind: float(row.steps) for kind, row in rows.items()}
     assert (rows["train"].counted.trained, rows["tuned"].counted.read, rows["tuned"].counted.generated) == (400, 40, 20)
     assert rows["train"].expected.trained > rows["tuned"].expected.read > rows["tuned"].expected.generated > 0
     assert all(row.expected_seconds > 0 for row in found.rows)
@@ -82,7 +84,7 @@ def test_memory_is_expected_where_the_machine_is_on_record(spec: Path) -> None:
     assert estimates(setup, world.reach(setup), find=world.find).memory == {}
     machine(world, peak_bytes=10**9)
     found = estimates(setup, world.reach(setup), find=world.find).memory
-    assert found == {kind: {"peak_bytes": 10**9} for kind in ("prompt", "train", "tuned", "test", "forgetting")}
+    assert found == {kind: {"peak_bytes": 10**9} for kind in KINDS}
     machine(world, memory_bytes=8 * 10**9)
     found = estimates(setup, world.reach(setup), find=world.find).memory
     assert 10**9 < found["train"]["expected_bytes"] < 1.1 * 10**9, "libraries and a model of a few numbers"

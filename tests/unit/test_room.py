@@ -141,6 +141,7 @@ def world(root: Path, monkeypatch: pytest.MonkeyPatch) -> FakeWorld:
     monkeypatch.setattr(running, "LocalWorker", lambda store, **more: nullcontext(world))
     monkeypatch.setattr("harness.room.model_shape", lambda folder: BIG)
     monkeypatch.setattr(Store, "find", lambda store, key: world.find(key))
+    monkeypatch.setattr("harness.report.tried.tried", lambda *plan, **more: [])  # It reads files of real trials.
     swap(root, SPEC, "gates:\n", "gates:\n  allow_underpowered: true\n")
     return world
 
