@@ -7,8 +7,12 @@ from harness.search_bounds import Most
 from harness.specs import BaselineSpec
 
 CHARACTERS_PER_TOKEN = 4.0
+BENCHMARK_TOKENS = 80
+"""An item of a forgetting benchmark, both endings, about."""
 TEMPLATE_TOKENS = 35
 """What a chat template adds to a conversation, roughly."""
+LONGEST = 2.0
+"""How much longer than the mean the longest example is, where nobody looked."""
 PASSAGE_CHARACTERS = 600.0
 """A passage, where its corpus was not read."""
 
@@ -25,6 +29,13 @@ class Sizes:
     passage_characters: float = PASSAGE_CHARACTERS
     labels: tuple[str, ...] = ()
     """Of a label task, once its data is read."""
+    longest_characters: float = 0.0
+    """Input and answer of the longest training example; 0 where it was not looked for."""
+
+    @property
+    def longest(self) -> float:
+        """Characters of the longest training example, or about."""
+        return self.longest_characters or LONGEST * (self.input_characters + self.reference_characters)
 
 
 class Ask(NamedTuple):
@@ -32,6 +43,8 @@ class Ask(NamedTuple):
 
     tokens_in: float
     tokens_out: float
+    shared: float = 0.0
+    """Of the tokens read, those that all items begin with: they are read once."""
 
     @property
     def tokens(self) -> float:

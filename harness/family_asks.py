@@ -84,8 +84,10 @@ class _Asker:
         assert arm.prompt is not None
         prompt = arm.prompt
         question = self._question(prompt.template) + prompt.passages * tokens(self.sizes.passage_characters)
-        shown = tokens(len(prompt.system or "")) + question + prompt.shots * (question + self.reference)
-        return Ask(shown + tokens(sum(map(len, arm.labels))), 0.0 if arm.labels else self.answer)
+        system, shots = tokens(len(prompt.system or "")), prompt.shots * (question + self.reference)
+        read = system + question + shots + tokens(sum(map(len, arm.labels)))
+        shared = system + (shots if prompt.choose == "random" else 0.0)
+        return Ask(read, 0.0 if arm.labels else self.answer, shared)
 
     def _search(self, family: BaselineSpec) -> SearchAsks | None:
         if family.search is None:
@@ -124,8 +126,10 @@ class _Asker:
         question = typical([self._question(text) for text in texts])
         system = typical([tokens(len(text or "")) for text in space["system"]])
         likeliest = typical([float(way == "likelihood") for way in space["decoding"]])
-        read = system + question + typical(space["shots"]) * (question + self.reference)
-        return Ask(read + likeliest * tokens(sum(map(len, self.labels))), (1 - likeliest) * self.answer)
+        shots = typical(space["shots"]) * (question + self.reference)
+        fixed = fmean([float(way == "random") for way in space["choose"]])
+        read = system + question + shots + likeliest * tokens(sum(map(len, self.labels)))
+        return Ask(read, (1 - likeliest) * self.answer, system + fixed * shots)
 
     def _optimiser(self, family: BaselineSpec) -> OptimiserAsks | None:
         """Its prompts hold an instruction of its own, at its longest, beside all that the plain one holds."""

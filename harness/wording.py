@@ -42,3 +42,8 @@ def slice_words(*, judged: bool, regressed: bool, withholds: bool, gate: bool) -
     if withholds:
         return "may have regressed, withholds FINE_TUNE"
     return "no proven regression, gated" if gate else "no proven regression"
+
+
+def gigabytes(size: float) -> str:
+    """`0.27 GB`, `14.2 GB`."""
+    return f"{size / 1e9:.1f} GB" if size >= 0.95e9 else f"{size / 1e9:.2f} GB"

@@ -21,10 +21,28 @@ SCORE_BYTES = 4
 
 def fitting_rows(base: Any, *, tokens: int) -> int:
     """Rows of so many tokens, read and written, between 1 and `MOST`; the same on the same machine."""
-    free = SHARE * max(0.0, total_memory(str(base.device)) - _weights(base))
     config, size = base.config.get_text_config(), base.dtype.itemsize
-    row = tokens * _token_bytes(config, size=size) + SCORE_BYTES * config.vocab_size
-    row += tokens**2 * _pair_bytes(config, size=size, by_kernel=base.device.type == "cpu")
+    row = row_bytes(
+        tokens,
+        token=_token_bytes(config, size=size),
+        pair=_pair_bytes(config, size=size, by_kernel=base.device.type == "cpu"),
+        vocabulary=config.vocab_size,
+    )
+    return rows_within(free_bytes(total_memory(str(base.device)), weights=_weights(base)), row=row)
+
+
+def free_bytes(memory: float, *, weights: float) -> float:
+    """What rows may take of a memory that holds the weights."""
+    return SHARE * max(0.0, memory - weights)
+
+
+def row_bytes(tokens: float, *, token: float, pair: float, vocabulary: int) -> float:
+    """What a row takes while it is answered, by what one of its tokens takes and what a token's sight of another."""
+    return tokens * token + SCORE_BYTES * vocabulary + tokens**2 * pair
+
+
+def rows_within(free: float, *, row: float) -> int:
+    """Rows between 1 and `MOST`."""
     return int(max(1, min(MOST, free // row)))
 
 
@@ -63,6 +81,11 @@ def total_memory(device: str) -> int:
         import torch
 
         return int(torch.cuda.get_device_properties(device).total_memory)
+    return machine_memory()
+
+
+def machine_memory() -> int:
+    """Bytes that this machine, or the control group it runs in, has for its processes."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text().strip() if limit.exists() else "max"

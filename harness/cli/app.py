@@ -33,6 +33,11 @@ Set = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="Train failed trials once more, say after freeing memory.")]
 
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Begin although memory or disk cannot hold it, going by the estimate of `check`."),
+]
+
 
 @app.callback(invoke_without_command=True)
 def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> int | None:
@@ -45,14 +50,15 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 @app.command(epilog="Example:  harness run experiments/quickstart.yaml --set search.trials=8")
-def run(spec: Spec, set: Set = None, retry_failed: Retry = False, json: Json = False) -> int:
+def run(spec: Spec, set: Set = None, retry_failed: Retry = False, force: Force = False, json: Json = False) -> int:
     """Baselines, search, gates, verdict, report. Goes on where it was stopped.
 
+    What this machine cannot hold is refused before it begins; `harness run SPEC --force` begins all the same.
     Exit status: 0 FINE_TUNE, 3 PROMPT, 4 INCONCLUSIVE, 2 a mistake in the spec, 1 a bug, 130 Ctrl-C, 143 SIGTERM.
     """
     from harness.cli.running import run_command
 
-    return run_command(spec, overrides=set or [], retry_failed=retry_failed, json=json)
+    return run_command(spec, overrides=set or [], retry_failed=retry_failed, force=force, json=json)
 
 
 @app.command(epilog="Example:  harness check experiments/quickstart.yaml")
@@ -83,20 +89,21 @@ def baselines(
     spec: Spec,
     set: Set = None,
     all: Annotated[bool, typer.Option("--all", help="Show every configuration, not only the best ones.")] = False,
+    force: Force = False,
     json: Json = False,
 ) -> int:
     """Score every prompt configuration on validation; trains nothing, touches no test item."""
     from harness.cli.running import baselines_command
 
-    return baselines_command(spec, overrides=set or [], every=all, json=json)
+    return baselines_command(spec, overrides=set or [], every=all, force=force, json=json)
 
 
 @app.command(epilog="Example:  harness search experiments/quickstart.yaml --set search.trials=8")
-def search(spec: Spec, set: Set = None, json: Json = False) -> int:
+def search(spec: Spec, set: Set = None, force: Force = False, json: Json = False) -> int:
     """Baselines and search on validation; touches no test item."""
     from harness.cli.running import search_command
 
-    return search_command(spec, overrides=set or [], json=json)
+    return search_command(spec, overrides=set or [], force=force, json=json)
 
 
 @app.command(epilog="Example:  harness judge scores.json --json")

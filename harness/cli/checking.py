@@ -1,30 +1,29 @@
 """The command `check`: all that can be known before the first forward pass."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.adapters.models import ModelSummary, folder_at_hand, inspected_model
+from harness.adapters.machine import this_machine
+from harness.adapters.models import ModelSummary, auto_dtype, folder_at_hand, inspected_model
 from harness.asks import Sizes
 from harness.cli.asking import api_lines, api_rows, prompts_line, prompts_row, wrapped
 from harness.cli.consoles import minutes, out, print_json
+from harness.cli.needing import needs_lines, needs_rows, tokens_line, tokens_rows
 from harness.cli.placing import placed
-from harness.estimate import expected_work, peak_bytes
-from harness.family_asks import epochs, every_family_asks
+from harness.estimate import expected_tokens, expected_work
+from harness.family_asks import every_family_asks
 from harness.loading import Resolved, load_experiment
-from harness.methods import METHODS
+from harness.memory import Load
 from harness.plan.power import assumed
 from harness.plan.remarks import family_remarks
 from harness.plan.state import HeldOut
 from harness.prepare import STATE, benchmarks, checked_engines, checked_method, corpus_source, data_source
 from harness.previous import base_remarks, previous_versions
+from harness.room import shortages
 from harness.stages.audit import Audit, audited
 from harness.stages.passages import corpus_passages
 from harness.store import Store
-
-BYTES_OF_A_WEIGHT = 2
-"""In the files of most models."""
 
 
 def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
@@ -43,8 +42,7 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     train, count = audit.sizes["train"], len(passages)
     families = family_remarks(resolved, labels=audit.labels, train=train, passages=count)
     strangers = base_remarks(earlier, model=resolved.experiment.model.name)
-    remarks = [*audit.remarks, *families, *strangers, *_disk_remarks(resolved, model)]
-    audit = audit.model_copy(update={"remarks": remarks})
+    audit = audit.model_copy(update={"remarks": [*audit.remarks, *families, *strangers]})
     judged = audit.sizes["test"] - audit.leaked
     power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches, slices=audit.slices)
     found = {
@@ -57,17 +55,6 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     else:
         _show(resolved, audit, model, found)
     return 0
-
-
-def _disk_remarks(resolved: Resolved, model: ModelSummary) -> list[str]:
-    """What whole models take, as every epoch is kept: weights and two moments, of four bytes a number."""
-    search = resolved.experiment.search
-    if METHODS[search.method].kind != "whole":
-        return []
-    each = 3 * 4 * model.weight_bytes / BYTES_OF_A_WEIGHT
-    whole = each * epochs(resolved)
-    told = f"each epoch keeps a whole model and its optimiser, about {each / 1e9:.1f} GB on disk"
-    return [f"{told}; {whole / 1e9:.0f} GB with {search.most_trials} trials"]
 
 
 def _audit(resolved: Resolved) -> Audit:
@@ -94,18 +81,22 @@ def _passages(resolved: Resolved) -> list[str]:
 def _estimates(resolved: Resolved, audit: Audit, model: ModelSummary, *, passages: list[str]) -> dict[str, Any]:
     train, validation, test = (audit.sizes[name] for name in ("train", "validation", "test"))
     characters = (audit.input_characters, audit.reference_characters)
-    sizes = Sizes(train, validation, test, *characters, labels=tuple(audit.labels))
+    longest = audit.longest_characters
+    sizes = Sizes(train, validation, test, *characters, labels=tuple(audit.labels), longest_characters=longest)
     if passages:
         sizes = replace(sizes, passage_characters=sum(map(len, passages)) / len(passages))
     asked = every_family_asks(resolved, sizes=sizes)
-    work = expected_work(resolved, asked=asked, sizes=sizes, weight_bytes=model.weight_bytes)
+    dtype = auto_dtype() if resolved.experiment.model.dtype == "auto" else resolved.experiment.model.dtype
+    work = expected_work(resolved, asked=asked, sizes=sizes, weight_bytes=model.weight_bytes, dtype=dtype)
+    load = Load(resolved, sizes, model.shape, dtype, this_machine(resolved.root / STATE))
     return {
         "model": {"name": model.name, "weight_bytes": model.weight_bytes, "remark": model.remark},
         "prompts": [prompts_row(asks) for asks in asked],
         "apis": api_rows(asked, resolved=resolved, sizes=sizes),
+        "tokens": tokens_rows(expected_tokens(resolved, asked=asked, sizes=sizes)),
         "seconds": {row.title: round(row.count * row.seconds) for row in work},
-        "peak_bytes": peak_bytes(resolved, sizes=sizes, weight_bytes=model.weight_bytes),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "needs": needs_rows(load, asked=asked),
+        "short": [short.sentence for short in shortages(load, asked=asked)],
     }
 
 
@@ -124,12 +115,13 @@ def _show(resolved: Resolved, audit: Audit, model: ModelSummary, found: dict[str
     out.print("power    what each gate can prove, before anything is measured:", markup=False)
     for row in found["power"]:
         out.print(wrapped(row["sentence"]), markup=False)
+    out.print(tokens_line(found["tokens"]), markup=False)
     unknown = " without the models behind an API" if any(row["seconds"] is None for row in found["apis"]) else ""
     whole = minutes(sum(found["seconds"].values()))
     out.print(f"time     at most about {whole} on two CPU cores{unknown}:", markup=False)
     for title, seconds in filter(lambda row: row[1], found["seconds"].items()):
         out.print(f"         {minutes(seconds):>8}  {title}", markup=False)
-    peak, memory = found["peak_bytes"] / 1e9, found["memory_bytes"] / 1e9
-    out.print(f"memory   about {peak:.1f} GB of {memory:.0f} GB", markup=False)
-    if peak > 0.9 * memory:
-        out.print("         may not fit: use a smaller search.micro_batch_size or model", style="bold", markup=False)
+    for line in needs_lines(found["needs"]):
+        out.print(line, markup=False)
+    for short in found["short"]:
+        out.print(wrapped(short), style="bold", markup=False)

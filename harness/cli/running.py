@@ -8,6 +8,7 @@ from filelock import FileLock, Timeout
 from rich.table import Table
 
 from harness.adapters.models import model_bytes
+from harness.cli.admitting import Admission
 from harness.cli.consoles import err, out, print_json, say
 from harness.cli.display import RunDisplay
 from harness.cli.main import STATUS
@@ -16,8 +17,7 @@ from harness.cli.prompts import prompts_as_json, show_prompts
 from harness.cli.reporting import shown_report
 from harness.disk import room_in
 from harness.errors import UserError
-from harness.estimate import Work, expected_work, planned_sizes
-from harness.family_asks import every_family_asks
+from harness.estimate import Work, planned_work
 from harness.loading import load_experiment
 from harness.metrics import metric_info
 from harness.objectives import rule
@@ -34,16 +34,16 @@ from harness.store import Store
 from harness.wording import configuration
 
 
-def run_command(spec: Path, *, overrides: list[str], retry_failed: bool, json: bool) -> int:
+def run_command(spec: Path, *, overrides: list[str], retry_failed: bool, force: bool, json: bool) -> int:
     """Everything, up to the verdict and its report."""
-    setup, store, finished = _reached(spec, overrides=overrides, goal="verdict", retry_failed=retry_failed)
+    setup, store, finished = _reached(spec, overrides=overrides, goal="verdict", force=force, retry_failed=retry_failed)
     report = shown_report(setup, finished=finished, store=store, json=json)
     return STATUS[report.verdict]
 
 
-def baselines_command(spec: Path, *, overrides: list[str], every: bool, json: bool) -> int:
+def baselines_command(spec: Path, *, overrides: list[str], every: bool, force: bool, json: bool) -> int:
     """Prompts on validation."""
-    setup, store, finished = _reached(spec, overrides=overrides, goal="baselines")
+    setup, store, finished = _reached(spec, overrides=overrides, goal="baselines", force=force)
     if json:
         print_json(prompts_as_json(setup, finished, find=store.find))
     else:
@@ -51,11 +51,11 @@ def baselines_command(spec: Path, *, overrides: list[str], every: bool, json: bo
     return 0
 
 
-def search_command(spec: Path, *, overrides: list[str], json: bool) -> int:
+def search_command(spec: Path, *, overrides: list[str], force: bool, json: bool) -> int:
     """Prompts and trials on validation."""
     from harness.report.tried import tried
 
-    setup, store, finished = _reached(spec, overrides=overrides, goal="search")
+    setup, store, finished = _reached(spec, overrides=overrides, goal="search", force=force)
     lost = tried(setup, finished, store=store, kept=())
     if json:
         found = {"trials": finished.trials, "tried": lost}
@@ -100,7 +100,9 @@ def _rule(setup: Setup) -> str:
     return rule(setup.resolved.experiment.search, metric=metric_info(setup.metric).title)
 
 
-def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool = False) -> tuple[Setup, Store, Plan]:
+def _reached(
+    spec: Path, *, overrides: list[str], goal: Goal, force: bool, retry_failed: bool = False
+) -> tuple[Setup, Store, Plan]:
     """The plan of `goal` with nothing missing; computes what is. Raises `UserError` where no search should begin."""
     resolved = load_experiment(spec, overrides=overrides)
     with placed(resolved):
@@ -120,7 +122,8 @@ def _reached(spec: Path, *, overrides: list[str], goal: Goal, retry_failed: bool
             _display(setup, store) as display,
             LocalWorker(store, folder=folder, offline=not uses_hub(setup)) as worker,
         ):
-            finished = run_to_goal(setup, store=store, executor=worker, display=display, goal=goal)
+            admit = Admission(setup, store, goal=goal, force=force)
+            finished = run_to_goal(setup, store=store, executor=worker, display=display, goal=goal, admit=admit)
         mirror_studies(setup, finished, folder=folder / "studies")
     if finished.refusal is not None:
         raise finished.refusal
@@ -131,9 +134,7 @@ def _display(setup: Setup, store: Store) -> RunDisplay:
     weights = model_bytes(setup.model.path)
 
     def work(current: Plan) -> list[Work]:
-        sizes = planned_sizes(current)
-        asked = every_family_asks(setup.resolved, sizes=sizes)
-        return expected_work(setup.resolved, asked=asked, sizes=sizes, weight_bytes=weights)
+        return planned_work(setup, current, weight_bytes=weights)
 
     return RunDisplay(store.find, work=work, power=lambda current: expected(setup, current))
 

@@ -18,6 +18,8 @@ from harness.report.document import Arm, Forgetting, Report
 from harness.report.effort import efforts
 from harness.report.effort_table import TIMED
 from harness.report.epoch_table import CLOCKED
+from harness.report.estimate_table import WORK
+from harness.report.estimates import estimates
 from harness.report.prompt_caveats import unfitting_trials
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
 from harness.report.trade_offs import trade_offs
@@ -45,6 +47,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
     verdict: Verdict = judged["verdict"] if judged else "INCONCLUSIVE"
     title = metric_info(setup.metric).title
     spent, kept = efforts(setup, finished, find=store.find), _forgetting(setup, finished)
+    expected = estimates(setup, finished, find=store.find)
     return Report(
         experiment=setup.resolved.name,
         verdict=verdict,
@@ -68,6 +71,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         effort=spent.sides,
         effort_by_family=spent.families,
         effort_notes=spent.notes,
+        estimates=expected.rows,
         forgetting=kept,
         slices=checked.slices(judged),
         ships=checked.ships(judged),
@@ -78,11 +82,12 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         examples=_examples(setup, finished, frame=frame, best=best.arm.name),
         warnings=warnings(setup, finished, judged=judged, store=store),
         spec=experiment.model_dump(mode="json"),
-        provenance=_provenance(setup, finished, store=store),
+        provenance={**_provenance(setup, finished, store=store), WORK: expected.memory},
         timing={
             **_timing(finished, store=store),
             TIMED: spent.seconds,
             CLOCKED: clocked_epochs(finished, store=store),
+            WORK: expected.seconds,
         },
     )
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from harness.records import Record, Trial, Verdict
 from harness.report.data_rows import DataSummary, ShownExample
+from harness.report.estimate_rows import EstimateRow
 from harness.report.prompt_rows import ShownPrompt
 from harness.report.trade_rows import TradeOff
 from harness.report.trial_rows import TriedTrial
@@ -244,6 +245,8 @@ class Report(Record):
     """What each family of prompts spent."""
     effort_notes: list[str] = Field(default_factory=list)
     """What a reader should know of these numbers."""
+    estimates: list[EstimateRow] = Field(default_factory=list)
+    """What was expected of each kind of work, and what it came to."""
     forgetting: list[Forgetting]
     """What the model kept."""
     slices: list[SliceRow] = Field(default_factory=list)

@@ -12,6 +12,7 @@ from harness.report import (
     curves,
     effort_table,
     epoch_table,
+    estimate_table,
     formats,
     losing,
     loss_curves,
@@ -44,7 +45,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     for module in (
-        *(curves, effort_table, epoch_table, formats, losing, loss_curves),
+        *(curves, effort_table, epoch_table, estimate_table, formats, losing, loss_curves),
         *(plots, prompt_facts, scatter, text, trade_words, views),
     ):
         environment.globals |= _public(module)

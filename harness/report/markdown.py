@@ -7,6 +7,7 @@ from harness.report import formats, views
 from harness.report.data_rows import ShownExample
 from harness.report.document import Arm, GateCondition, Report, SliceRow
 from harness.report.effort_table import COUNTED, effort_table
+from harness.report.estimates_markdown import estimates
 from harness.report.gfm import inline, name, table
 from harness.report.prompts_markdown import prompts
 from harness.report.text import shortened
@@ -35,6 +36,7 @@ def render_markdown(report: Report) -> str:
         trade_section,
         _forgetting,
         _effort,
+        estimates,
         _data,
         _examples,
         _record,

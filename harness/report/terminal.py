@@ -12,6 +12,7 @@ from harness.records import Verdict
 from harness.report import formats, views
 from harness.report.document import Arm, FormRow, GateCondition, Report
 from harness.report.effort_table import SHARED, effort_words, tokens_to_choose
+from harness.report.estimate_table import estimate_words
 from harness.report.text import both_ends, one_line, shortened
 
 COLOUR: dict[Verdict, str] = {"FINE_TUNE": "green", "PROMPT": "blue", "INCONCLUSIVE": "yellow"}
@@ -24,6 +25,8 @@ MOST_WARNINGS = 4
 """Warnings shown."""
 LONGEST = 300
 """Characters of one reason or warning."""
+FRAME = 8
+"""Characters of a panel's edge that hold no words."""
 LONGEST_NAME = 60
 """Characters of one name."""
 
@@ -36,19 +39,22 @@ def render_terminal(report: Report, *, console: Console) -> None:
         [*_champions(report), *_search(report), *_effort(report)],
         _warnings(report),
     ]
-    console.print(_verdict(report))
+    console.print(_verdict(report, width=console.width))
     for number, block in enumerate(filter(None, blocks)):
         for part in [*([Text()] if number else []), *block]:
             console.print(part)
 
 
-def _verdict(report: Report) -> Panel:
+def _verdict(report: Report, *, width: int) -> Panel:
     colour = COLOUR[report.verdict]
     body = Text(one_line(report.headline), style="bold")
     for reason in _most(views.shown_reasons(report), most=MOST_REASONS):
         body.append(f"\n- {reason}", style="not bold")
     title = Text(report.verdict, style=f"bold {colour}")
-    where = Text(shortened(report.experiment, limit=60), style="dim")
+    name, spent = shortened(report.experiment, limit=60), estimate_words(report)
+    # A line of its own would be one too many; the written reports have a table.
+    spent = f" {spent}" if spent and len(name) + len(spent) + FRAME < width else ""
+    where = Text(f"{name}{spent}", style="dim")
     return Panel(body, title=title, title_align="left", subtitle=where, subtitle_align="right", border_style=colour)
 
 

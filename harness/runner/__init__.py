@@ -26,13 +26,23 @@ class Display(Protocol):
     def finished(self, artifact: Artifact) -> None: ...
 
 
-def run_to_goal(setup: Setup, *, store: Store, executor: Executor, display: Display, goal: Goal = "verdict") -> Plan:
+def run_to_goal(
+    setup: Setup,
+    *,
+    store: Store,
+    executor: Executor,
+    display: Display,
+    goal: Goal = "verdict",
+    admit: Callable[[Plan], None] = lambda current: None,
+) -> Plan:
     """Plan, do what is missing, plan again; the plan that misses nothing is the result.
 
-    The ledger is opened before the first step that looks at test scores.
+    The ledger is opened before the first step that looks at test scores. `admit` sees every plan before its steps are
+    done, and raises `UserError` where they should not be.
     """
     while True:
         current = plan(setup, finished=store.find, goal=goal)
+        admit(current)
         display.planned(current)
         if current.done:
             return current

@@ -11,7 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from harness.adapters.fitting import machine_memory
 from harness.adapters.generator import Tell, untold
+from harness.adapters.peaks import peaks, reset_peaks
 from harness.disk import found_no_room
 from harness.errors import TrainingFailed, UserError
 from harness.stages import Job, stage_function
@@ -31,6 +33,7 @@ class InProcess:
         """The artifact of `step`; a failed optional step leaves an artifact that says so."""
         needs = {role: self.store.get(key).path for role, key in step.needs.items()}
         start = time.monotonic()
+        reset_peaks()
         with self.store.workspace(step.key) as out:
             job = Job(
                 inputs=step.inputs,
@@ -78,15 +81,13 @@ def _attempted(step: Step, job: Job) -> tuple[dict[str, Any], str]:
 
 def provenance() -> dict[str, Any]:
     """The machine and the versions that made an artifact."""
-    import resource
-
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
-        "peak_bytes": peak * 1024,
+        "memory_bytes": machine_memory(),
+        **peaks(),
         "versions": {name: _version(name) for name in PACKAGES},
     }
 

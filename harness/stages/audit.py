@@ -23,6 +23,8 @@ class Audit(Record):
     """Mean length of an input."""
     reference_characters: float
     """Mean length of an answer."""
+    longest_characters: int
+    """Of the longest training example, input and answer."""
     dropped: int
     """Rows without input or answer."""
     duplicates: int
@@ -61,6 +63,7 @@ def audited(
         sizes={name: len(examples) for name, examples in splits.items()},
         input_characters=_mean([len(example.input) for example in train]),
         reference_characters=_mean([len(example.reference) for example in train]),
+        longest_characters=max(len(example.input) + len(example.reference) for example in train),
         dropped=dropped,
         duplicates=len(exact_duplicates({str(name): examples for name, examples in splits.items()})),
         leaked=len(test) - len(judged),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from odd_server import KEY
+from planted_model import write_weights
 from workspace import make_workspace, swap, write
 
 from harness.adapters import patience
@@ -21,7 +22,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def workspace(root: Path) -> Path:
     """The same with a model folder that holds no more than `check` needs."""
     write(root, "model/config.json", "{}")
-    write(root, "model/model.safetensors", b"0" * 1000)
+    tensors = {"model.embed_tokens.weight": (10, 4), "model.layers.0.self_attn.q_proj.weight": (4, 4)}
+    write_weights(root / "model/model.safetensors", tensors, size=1000)
     (root / "tasks" / "forgetting" / "arithmetic.yaml").write_text("task: arithmetic\n")
     swap(root, "experiments/first.yaml", "model: sample", "model: ./model")
     return root

@@ -9,26 +9,34 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from planted_model import llama_tensors, write_weights
+
 from harness.canonical import digest
+from harness.jsonl import write_lines
 from harness.ledger import Ledger
 from harness.likeness import FINGERPRINTS, fingerprint, write_marks
 from harness.loading import Resolved
 from harness.plan import Goal, Plan, plan
 from harness.plan.setup import Benchmark, Setup, Source
 from harness.prompt_space import FIELDS, settled
+from harness.records import Example
 from harness.steps import Step
 from harness.store import Artifact
 from harness.uses import Opening
 
 SEALED = Path(tempfile.mkdtemp(prefix="fake-world-"))
-"""Where the test sets of all worlds lie, by content."""
+"""Where the test sets of all worlds lie, by content, and what else has to be a file."""
+MODEL = SEALED / "model"
+write_weights(MODEL / "model.safetensors", llama_tensors())
+LONGEST = 800
+"""Characters of the longest training input."""
 atexit.register(shutil.rmtree, SEALED, ignore_errors=True)
 
 
 @dataclass(frozen=True)
 class FakeModel:
     name: str = "fake"
-    path: Path = Path("nowhere")
+    path: Path = MODEL
     fingerprint: str = "f" * 64
 
     def identity(self, *, quantization: str | None = None) -> dict[str, object]:
@@ -119,7 +127,7 @@ class FakeWorld:
         self.done[step.key] = Artifact(
             key=step.key,
             stage=step.stage,
-            path=self._sealed() if step.stage in ("testset", "lock") else Path("nowhere"),
+            path=self._path(step.stage),
             inputs=step.inputs,
             needs=step.needs,
             files=self._files().get(step.stage, {}),
@@ -161,6 +169,21 @@ class FakeWorld:
         inputs = self.done[adapter].inputs if adapter else None
         return None if inputs is None else (int(inputs["params"]["rank"]), int(inputs["epoch"]))
 
+    def _path(self, stage: str) -> Path:
+        places = {"testset": self._sealed, "lock": self._sealed, "data": self._training}
+        return places[stage]() if stage in places else Path("nowhere")
+
+    def _training(self) -> Path:
+        """A folder with the training examples, the last of which is the longest."""
+        folder = SEALED / "training"
+        folder.mkdir(exist_ok=True)
+        rows = [
+            Example(id=str(i), split="train", group=str(i), input="x" * (LONGEST if i == 7 else 40), reference="y" * 8)
+            for i in range(8)
+        ]
+        write_lines(folder / "train.jsonl", rows)
+        return folder
+
     def _sealed(self) -> Path:
         """A test set's folder."""
         folder = SEALED / digest(self.questions)
@@ -172,7 +195,8 @@ class FakeWorld:
         """So many test items as the spec asks for, or enough to prove something."""
         items = step.inputs["data"]["splits"]["test"] or 500 if step.stage == "data" else 0
         sizes = {"sizes": {"train": 8, "validation": 4}, "judged": {"items": items, "groups": items}}
-        return {**sizes, "hashes": {}, "labels": ["good", "bad"], "dropped": 0}
+        characters = {"characters": {"input": 40.0, "reference": 8.0}}
+        return {**sizes, **characters, "hashes": {}, "labels": ["good", "bad"], "dropped": 0}
 
     def _summary(self, step: Step) -> dict[str, Any]:
         if step.stage == "score":

@@ -7,6 +7,7 @@ from harness.prompts import PromptConfig, messages
 from harness.records import Epoch, Example, Trial
 from harness.report.data_rows import Answer, DataSummary, ShownExample
 from harness.report.document import Arm, Effort, FormRow, GateCondition, SliceRow
+from harness.report.estimate_rows import Counts, EstimateRow
 from harness.report.prompt_rows import ShownPrompt, Turn
 from harness.report.trial_rows import TriedTrial
 
@@ -304,6 +305,43 @@ def effort_seconds() -> dict[str, Any]:
     return {"prompting": 148.6, "tuning": 1312.4, "families": families}
 
 
+def estimates() -> list[EstimateRow]:
+    """Three kinds of work; the search was pruned, and a benchmark counts no tokens."""
+    prompts, answers = {"read": 640_000, "generated": 52_000}, {"read": 624_960, "generated": 48_730}
+    return [
+        _estimate("prompt", "prompts on validation", (9, 9), 182.0, prompts, answers),
+        _estimate("train", "training epochs", (14, 10), 1620.4, {"trained": 982_000}, {"trained": 702_144}),
+        _estimate("forgetting", "forgetting benchmarks, base and tuned", (4, 4), 240.0, {}, {}),
+    ]
+
+
+def _estimate(
+    kind: str, title: str, steps: tuple[int, int], seconds: float, expected: dict[str, int], counted: dict[str, int]
+) -> EstimateRow:
+    none = {"read": 0, "generated": 0, "trained": 0}
+    return EstimateRow(
+        kind=kind,
+        title=title,
+        expected_steps=steps[0],
+        steps=steps[1],
+        expected_seconds=seconds,
+        expected=Counts(**none | expected),
+        counted=Counts(**none | counted),
+    )
+
+
+def work_seconds() -> dict[str, float]:
+    """The clock's part of the same."""
+    return {"prompt": 148.6, "train": 1312.4, "forgetting": 212.0}
+
+
+def work_memory() -> dict[str, dict[str, int]]:
+    """The machine's part of the same."""
+    prompt = {"expected_bytes": 7_120_000_000, "peak_bytes": 6_340_000_000}
+    train = {"expected_bytes": 2_310_000_000, "peak_bytes": 1_980_000_000}
+    return {"prompt": prompt, "train": train, "forgetting": {"peak_bytes": 890_000_000}}
+
+
 def data() -> DataSummary:
     """Three splits without duplicates."""
     digest = "9f2c64c1a0b37e58d1c4f6a7b8e9d0c1f2a3b4c5d6e7f8091a2b3c4d5e6f7081"
@@ -361,4 +399,5 @@ def provenance() -> dict[str, Any]:
         "harness": "0.1.0",
         "versions": {"python": "3.11.9", "torch": "2.13.0", "transformers": "5.23.0"},
         "artifacts": {"train-3f9a2c1b07de": "trial 2, epoch 3", "score-81c0de77ab12": "score test"},
+        "work": work_memory(),
     }

@@ -41,6 +41,7 @@ def fine_tune_report() -> Report:
         tried=parts.tried(),
         effort=parts.effort(),
         effort_by_family=parts.effort_by_family(),
+        estimates=parts.estimates(),
         forgetting=[
             Forgetting(benchmark="arc_easy", n=1188, base=0.5623, tuned=0.5606, margin=0.03),
             Forgetting(benchmark="piqa", n=919, base=0.6746, tuned=0.6768, margin=0.03),
@@ -59,7 +60,7 @@ def fine_tune_report() -> Report:
         spec=parts.spec(),
         provenance=parts.provenance(),
         timing={"total": 1678.6, "data": 2.1, "predict": 148.6, "train": 1312.4, "forgetting": 212.0}
-        | {"effort": parts.effort_seconds(), "epochs": parts.clocked_epochs()},
+        | {"effort": parts.effort_seconds(), "epochs": parts.clocked_epochs(), "work": parts.work_seconds()},
     )
 
 
@@ -132,6 +133,7 @@ def bare_report() -> Report:
         "effort": full.effort[:1],
         "effort_by_family": [],
         "effort_notes": [],
+        "estimates": [],
         "forgetting": [],
         "examples": [],
         "warnings": [],
