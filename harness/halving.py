@@ -24,7 +24,7 @@ HOPELESS = (
 def first_size(settings: Mapping[str, Any], *, local: Mapping[str, Any]) -> int:
     """Examples per pass to begin with: as asked, or fewer where no more fitted before."""
     asked = asked_size(settings)
-    return min(asked, local.get(SIZE, asked))
+    return min(asked, int(local.get(SIZE, asked)))
 
 
 def asked_size(settings: Mapping[str, Any]) -> int:

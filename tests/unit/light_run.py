@@ -41,7 +41,8 @@ metrics: [accuracy]
 TRIVIAL = "family: trivial\ndescription: Without a model.\nvariants: [{name: majority, rule: majority}]\n"
 INSTEAD = """\
 from harness.stages import STAGES
-STAGES.update(train="light_stages:write_epoch", predict="light_stages:write_predictions")
+STAGES |= {"train": "light_stages:write_epoch", "score": "light_stages:write_scores"}
+STAGES |= {"predict": "light_stages:write_predictions", "probe": "light_stages:write_probe"}
 """
 VERDICTS = (0, 3, 4)
 
@@ -108,7 +109,7 @@ def half_done(root: Path, *, besides: int = 0) -> int:
     return int(pulse.read_text())
 
 
-def until(true: Callable[[], bool], *, seconds: float = 60) -> None:
+def until(true: Callable[[], bool], *, seconds: float = 300) -> None:
     """Waits for something."""
     end = time.monotonic() + seconds
     while not true():
@@ -129,8 +130,11 @@ def timeless(root: Path) -> dict[str, Any]:
 
 
 def weights(root: Path) -> dict[str, dict[str, str]]:
-    """Hashes of every epoch's files."""
-    return {name: one["files"] for name, one in epochs(root).items()}
+    """Hashes of what every epoch trained."""
+    return {
+        name: {file: hash for file, hash in one["files"].items() if file.endswith(".safetensors")}
+        for name, one in epochs(root).items()
+    }
 
 
 def gone(pid: int) -> bool:

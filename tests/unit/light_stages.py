@@ -1,4 +1,4 @@
-"""Training and answering that cost nothing, in real processes: faults can be put into a whole run of the command.
+"""Training, answering and scoring that cost nothing, in real processes: faults can be put into a whole run.
 
 A worker takes these stages for its own (see `light_run`). Training writes files that follow from its inputs and from
 the epoch before; files in the workspace say what happens to it on the way.
@@ -6,15 +6,18 @@ the epoch before; files in the workspace say what happens to it on the way.
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from harness.canonical import digest, file_digest
 from harness.halving import SIZE, first_size
 from harness.jsonl import write_lines
-from harness.records import Prediction
-from harness.stages import Job, predict
+from harness.records import Example, Prediction
+from harness.stages import Job, predict, score
+from harness.stages.train import CLOCK, LOSSES
 
 PULSE = "half_done"
 """Holds the process id of a worker whose epoch is half done, while it is held there."""
@@ -39,7 +42,16 @@ def write_epoch(job: Job) -> dict[str, Any]:
     for name in ("adapter_model.safetensors", "optimizer.safetensors"):
         text = digest({"file": name, "inputs": job.inputs, "before": [file_digest(one) for one in older]})
         (job.out / name).write_bytes(text.encode() * (WEIGHT_BYTES // len(text)))
-    return {"train_loss": 1.0, "tokens": 100, "cut": 0, "dropped": 0, "parameters": 1, SIZE: size}
+    write_lines(job.out / "log.jsonl", [{"step": 1, "loss": 1.0, "learning_rate": 1e-3, "grad_norm": 1.0}])
+    write_lines(job.out / CLOCK, [{"seconds": 0.01}])
+    write_lines(job.out / LOSSES, [])
+    counts = {"tokens": 100, "examples": 20, "cut": 0, "dropped": 0, "parameters": 1}
+    return {"train_loss": 1.0, "validation_loss": 1.0, **counts, SIZE: size}
+
+
+def write_probe(job: Job) -> dict[str, Any]:
+    """Nothing was forgotten."""
+    return {"cross_entropy": 3.0, "benchmarks": {}, "tokens_in": 1}
 
 
 def write_predictions(job: Job) -> dict[str, Any]:
@@ -53,6 +65,17 @@ def write_predictions(job: Job) -> dict[str, Any]:
     ]
     write_lines(job.out / "predictions.jsonl", answers)
     return {"items": len(items), "tokens_in": 4, "tokens_out": 1, "truncated": [], "unfinished": 0}
+
+
+def write_scores(job: Job) -> dict[str, Any]:
+    """As ever, but that whether an answer is right is found without the libraries of the metrics."""
+
+    def answer_scores(metrics: Any, *, answers: list[str], items: list[Example], **more: Any) -> dict[str, list[float]]:
+        right = [float(answer == item.reference) for answer, item in zip(answers, items, strict=True)]
+        return dict.fromkeys(metrics, right)
+
+    sys.modules["harness.adapters.answer_scores"] = SimpleNamespace(answer_scores=answer_scores)  # type: ignore[assignment]
+    return score.write_scores(job)
 
 
 def _root(job: Job) -> Path:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -40,18 +41,27 @@ from harness.store import Store
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prompted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace where the prompts are tried and nothing is trained."""
+    root = light_workspace(tmp_path_factory.mktemp("prompted"))
+    code, err = ended(root, "baselines")
+    assert code == 0, err
+    return root
+
+
+@pytest.fixture(scope="module")
+def undisturbed(prompted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace where everything is finished and nothing went wrong."""
-    root = light_workspace(tmp_path_factory.mktemp("undisturbed"))
+    root = shutil.copytree(prompted, tmp_path_factory.mktemp("undisturbed") / "w")
     code, err = ended(root)
     assert code in VERDICTS, err
     return root
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A workspace where nothing is done yet."""
-    return light_workspace(tmp_path)
+def root(prompted: Path, tmp_path: Path) -> Path:
+    """A workspace where the search is to begin."""
+    return shutil.copytree(prompted, tmp_path / "root")
 
 
 @pytest.fixture
@@ -67,6 +77,11 @@ def ends_like(root: Path, undisturbed: Path) -> str:
     assert timeless(root) == timeless(undisturbed)
     assert weights(root) == weights(undisturbed)
     return err
+
+
+def flat(text: str) -> str:
+    """Without the line ends of a narrow terminal."""
+    return " ".join(text.split())
 
 
 def one_message(err: str) -> str:
@@ -92,7 +107,7 @@ def test_a_run_that_was_stopped_in_every_way_ends_like_one_that_was_not(root: Pa
         worker = half_done(root)
         for number in signals:
             (os.killpg if group else os.kill)(process.pid, number)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=60)
         assert process.returncode == status, name
         assert one_message(err) == "Stopped. Finished steps are kept; the same command goes on from there.", name
         until(partial(gone, worker), seconds=5)
@@ -105,16 +120,18 @@ def test_a_run_that_was_stopped_in_every_way_ends_like_one_that_was_not(root: Pa
 
 def test_a_worker_killed_in_mid_epoch_is_replaced(root: Path, undisturbed: Path) -> None:
     held(root, after=1)
-    process = started(root)
-    worker = half_done(root)
-    os.kill(worker, signal.SIGKILL)
-    half_done(root, besides=worker)
-    released(root)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode in VERDICTS, err
-    assert "epoch 2 of 2: the worker died (signal 9); a fresh one begins the step again\n" in err
-    assert timeless(root) == timeless(undisturbed)
-    assert weights(root) == weights(undisturbed)
+
+    def kill() -> None:
+        worker = half_done(root)
+        os.kill(worker, signal.SIGKILL)
+        half_done(root, besides=worker)
+        released(root)
+
+    killer = Thread(target=kill)
+    killer.start()
+    err = ends_like(root, undisturbed)
+    killer.join()
+    assert "epoch 2 of 2: the worker died (signal 9); a fresh one begins the step again" in flat(err)
 
 
 def test_a_worker_that_is_killed_again_and_again_gets_half_the_examples(root: Path) -> None:
@@ -123,9 +140,9 @@ def test_a_worker_that_is_killed_again_and_again_gets_half_the_examples(root: Pa
     code, err = ended(root)
     assert code in VERDICTS, err
     assert [one["summary"]["micro_batch_size"] for one in epochs(root).values()] == [2, 2, 2, 2]
-    told = [line.split("; ")[-1] for line in err.splitlines() if "the worker died" in line]
-    again = "a fresh one begins the step again"
-    assert told == [again, f"{again} with 2 examples per pass"], "the next epoch does not die first"
+    told = flat(err).count("a fresh one begins the step again")
+    assert told == 2, "the next epoch does not die first"
+    assert "the step again with 2 examples per pass" in flat(err)
     warned = " ".join(timeless(root)["warnings"])
     assert "Memory ran out with 4 examples per pass: 4 of 4 epochs were trained in passes of 2 or more" in warned
 
@@ -164,8 +181,8 @@ def test_a_full_disk_is_one_message_and_costs_nothing_finished(
         code, err = ended(root)
     assert code == 2
     assert re.fullmatch(
-        rf"\S*{where}: a file would become larger than it may\. Fix: raise the limit .*; finished steps are kept, "
-        r"the same command goes on",
+        rf"\S*{where}: a file would become larger than the system allows\. Fix: raise the limit .*; "
+        r"finished steps are kept, the same command goes on",
         one_message(err),
     )
     assert all((path / "artifact.json").is_file() for path in (root / ".harness/store").glob("*")), "no half artifact"
