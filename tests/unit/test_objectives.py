@@ -7,12 +7,14 @@ import pytest
 from fake_world import FakeSampler, FakeWorld, fake_setup
 from workspace import assert_one_line, failure, make_workspace
 
+from harness.adapters import study
 from harness.loading import Resolved, load_experiment
 from harness.objectives import champion, front, point, rule
 from harness.plan import Plan
 from harness.records import Epoch, Trial
 from harness.specs import SearchSpec
 from harness.steps import Step
+from harness.store import Artifact
 
 OF_BASE = 3.0
 
@@ -114,6 +116,20 @@ def test_several_objectives_prune_nothing_for_lagging(tmp_path: Path) -> None:
         resolved = load_experiment(spec, overrides=[f"search.objectives={objectives}"])
         setup = fake_setup(resolved, sampler=FakeSampler(stop_below=2.0))
         assert {trial.status for trial in FakeWorld(by_rank).reach(setup, goal="search").trials} == {status}
+
+
+def test_an_interrupted_search_for_trade_offs_ends_like_an_undisturbed_one(tmp_path: Path) -> None:
+    asked = ["search.objectives=[metric, forgetting, cost]", "search.trials=6", "search.space.epochs=[1, 2]"]
+    setup = fake_setup(load_experiment(make_workspace(tmp_path), overrides=asked), sampler=study)
+    entropy = planted({(8, 1): 0.9, (4, 2): 0.2})
+    whole = FakeWorld(by_rank, entropy=entropy).reach(setup, goal="search")
+    done: dict[str, Artifact] = {}
+    for _ in range(8):  # A process that is killed after every sixth step.
+        FakeWorld(by_rank, entropy=entropy, done=done).reach(setup, goal="search", at_most=6)
+    again = FakeWorld(by_rank, entropy=entropy, done=done).reach(setup, goal="search", at_most=0)
+    assert again.done
+    assert again.trials == whole.trials
+    assert {one.status for one in whole.trials} >= {"complete", "pruned"}
 
 
 def trial(number: int, *, metric: float, rise: float, tokens: int = 100, status: str = "complete") -> Trial:
