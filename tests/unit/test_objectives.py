@@ -169,7 +169,7 @@ def test_the_champion_follows_the_rule(objectives: list[str], tied: float, numbe
     said = rule(search, metric="ROUGE-L")
     assert "highest ROUGE-L on validation of the trials that forget no more than" in said
     assert ("what forgets less" in said) == (len(objectives) > 1)
-    assert ("within 1 points" in said) == bool(tied)
+    assert ("less by at most 1 point" in said) == bool(tied)
     assert ("know one objective" in said) == (len(objectives) > 1)
 
 
