@@ -28,7 +28,7 @@ trained on in batches of 8, loading not counted. On two cores with nothing else 
 SINGLE = 4.0
 """What a request costs alone, against one in a batch."""
 BENCHMARK_ITEMS = 750
-PROBE_TOKENS = 1_700
+PROBE_TOKENS = 900
 """Of the general text that a probe reads."""
 
 

@@ -103,7 +103,8 @@ def rule(search: SearchSpec, *, metric: str) -> str:
     ties = "the earliest of equals"
     if others := search.objectives[1:]:
         words = ", then ".join(WORDS[name] for name in others)
-        near = f"of those within {100 * search.tied:g} points of it" if search.tied else "of equals"
+        gap = f"{100 * search.tied:g} point{'' if search.tied == 0.01 else 's'}"
+        near = f"of those that score less by at most {gap}" if search.tied else "of equals"
         ties = f"{near}, {words}, then the earliest"
     fallback = " Where every trial forgets more, the one that forgets least is taken." if limits else ""
     return f"{best}{among}; {ties}.{fallback}{_unpruned(search)}"

@@ -14,7 +14,7 @@ VERSIONS: dict[str, int] = {
     "predict": 3,
     "score": 3,
     "train": 3,
-    "probe": 1,
+    "probe": 2,
     "merge": 1,
     "latency": 3,
     "forgetting": 3,

@@ -65,19 +65,19 @@ class _Exam:
 def certified(setup: Setup, desk: Desk, known: Plan) -> Plan:
     """`known` with the lock, the test answers, the benchmarks and the verdict, as far as they are done."""
     assert known.data is not None
-    search = setup.resolved.experiment.search
+    data, search = known.data.key, setup.resolved.experiment.search
     winners, best = family_champions(setup, known.baselines), champion(known.trials, search=search)
     champions = {family: scored.arm.name for family, scored in winners.items()}
     champions |= {"tuned": f"tuned/trial-{best.number}"} if best else {}
     prompts = [scored.arm.prompt for scored in winners.values() if scored.arm.prompt is not None]
     asked = [*prompts, plain_prompt(setup.resolved.task, labels=known.labels)]
-    testset = desk.want(build.testset_step(setup, data=known.data.key, prompts=asked))
+    testset = desk.want(build.testset_step(setup, data=data, prompts=asked))
     known = replace(known, champions=champions, testset=testset)
     if testset is None or best is None:
         # Without a tuned champion there is nothing to judge, so no test item is spent.
         return known
     prompt = plain_prompt(setup.resolved.task, labels=known.labels)
-    seeds = retrained(setup, desk, trial=best, prompt=prompt, data=known.data.key)
+    seeds = retrained(setup, desk, trial=best, prompt=prompt, data=data)
     if seeds is None:
         return known
     arms = {family: scored.arm for family, scored in winners.items()}

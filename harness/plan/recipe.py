@@ -6,6 +6,7 @@ it was chosen for.
 
 from dataclasses import replace
 
+from harness.halving import fitted_size
 from harness.plan import build
 from harness.plan.desk import Desk
 from harness.plan.setup import Setup
@@ -45,7 +46,8 @@ def _adapter(
             previous=adapter.key if adapter else None,
             further=further,
         )
-        adapter = desk.want(replace(step, local={**step.local, RETRAINED: True}))
+        before = (desk.finished(other.key) for other in desk.wanted if other.stage == "train")
+        adapter = desk.want(replace(step, local={**step.local, **fitted_size(before), RETRAINED: True}))
         if adapter is None or adapter.status == "failed":
             return adapter
     return adapter

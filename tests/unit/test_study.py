@@ -54,7 +54,7 @@ def traded(spec: SearchSpec, *, history: list[Trial], until: int) -> list[Trial]
         )
         found = {"epochs": [one], "best_epoch": 1, "value": 50 * rate} if not failed else {"epochs": []}
         # One that forgot too much is pruned and yet has all its values.
-        status = "failed" if failed else "pruned" if rate > 5e-3 else "complete"
+        status = "failed" if failed else "pruned" if rate > 2e-3 else "complete"
         history.append(Trial.model_validate({"number": number, "params": params, "status": status, **found}))
     return history
 
