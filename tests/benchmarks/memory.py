@@ -24,7 +24,7 @@ SPEC: dict[str, Any] = {
         "pruner": "none",
     },
     "gates": {"allow_underpowered": True},
-    "data": {"splits": {"train": 12, "validation": 4, "test": 12, "per_group": 1}},
+    "data": {"splits": {"train": 8, "validation": 3, "test": 12, "per_group": 1}},
 }
 SCORED = re.compile(r"trial (\d+), epoch \d+: ")
 """The line of a scored epoch."""
@@ -35,8 +35,6 @@ def ratios() -> Iterator[tuple[str, float, float]]:
     with tempfile.TemporaryDirectory() as folder:
         spec = workspace(Path(folder), name="memory_bench", spec=json.dumps(SPEC))
         held = _held(spec, folder=Path(folder))
-    shown = ", ".join(f"{held[number] / 2**20:.0f}" for number in sorted(held))
-    print(f"MiB after each trial: {shown}", file=sys.stderr)
     yield "search_memory", 1.1 * held[EARLY - 1] / held[LATE - 1], 1.0
 
 
@@ -52,7 +50,8 @@ def _held(spec: Path, *, folder: Path) -> dict[int, int]:
         for line in run.stderr:
             told.append(line)
             if scored := SCORED.search(line):
-                found[int(scored[1])] = _resident(run.pid)
+                found[int(scored[1])] = held = _resident(run.pid)
+                print(f"{scored[0]}{held / 2**20:.0f} MiB", file=sys.stderr)
     assert run.returncode == 0, "".join(told)
     return found
 

@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import optuna
 import torch
@@ -26,7 +27,7 @@ HERE = Path(sys.argv[1]).parent
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def tuned(params, out):
+def tuned(params: dict[str, Any], out: Path) -> tuple[Any, Any]:
     """The trained model and its tokenizer."""
     tokenizer = AutoTokenizer.from_pretrained(SETTINGS["model"])
     base = AutoModelForCausalLM.from_pretrained(SETTINGS["model"], dtype=getattr(torch, SETTINGS["dtype"]))
@@ -61,7 +62,7 @@ def tuned(params, out):
     return model.eval(), tokenizer
 
 
-def validation_score(model, tokenizer):
+def validation_score(model: Any, tokenizer: Any) -> float:
     """Mean ROUGE-L of greedy answers."""
     scorer = rouge_scorer.RougeScorer(["rougeL"])
     scores = []
@@ -81,7 +82,7 @@ def validation_score(model, tokenizer):
     return sum(scores) / len(scores)
 
 
-def benchmark_score(adapter):
+def benchmark_score(adapter: Path) -> float:
     """lm-eval's accuracy of the adapter."""
     out = adapter / "lm_eval"
     model = f"pretrained={SETTINGS['model']},peft={adapter},dtype={SETTINGS['dtype']}"
@@ -90,10 +91,11 @@ def benchmark_score(adapter):
     command = [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", model, *place, *much]
     subprocess.run([*command, "--output_path", str(out)], check=True)
     (results,) = out.rglob("results_*.json")
-    return json.loads(results.read_text("utf-8"))["results"][SETTINGS["benchmark"]]["acc,none"]
+    return float(json.loads(results.read_text("utf-8"))["results"][SETTINGS["benchmark"]]["acc,none"])
 
 
-def main():
+def main() -> None:
+    """Every trial, and what came of it."""
     study, space = optuna.create_study(direction="maximize"), SETTINGS["space"]
     found = []
     for number in range(SETTINGS["trials"]):
