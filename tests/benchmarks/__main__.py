@@ -1,7 +1,7 @@
 """Print one line a benchmark: `NAME ratio=… target=… ok|short`. Run with nothing else going on: `make bench`.
 
 `python tests/benchmarks engine` runs one group only: judging, engine, training, wrong_verdicts, memory, search, or one
-of those that are run only where they are named: methods, and overhead, a whole quickstart (`make bench BENCH=overhead`).
+of those that run only where they are named: methods, and overhead, a whole quickstart (`make bench BENCH=overhead`).
 """
 
 import sys
