@@ -25,8 +25,8 @@ lint: $(DEV)  ## Style, types and the import map.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(DEV)  ## Benchmarks, half an hour to an hour; run them with nothing else going on.
-	$(BIN)/python tests/benchmarks
+bench: $(DEV)  ## Benchmarks, an hour to an hour and a half, or one group (BENCH=search); with nothing else going on.
+	$(BIN)/python tests/benchmarks $(BENCH)
 
 clean:  ## Remove the environment and all results of runs; kept: which test items were used, and paid answers (rm .harness/answers.sqlite).
 	[ ! -d .harness ] || find .harness -mindepth 1 -maxdepth 1 ! -name 'answers.sqlite*' -exec rm -rf {} +

@@ -1,7 +1,7 @@
 """Print one line a benchmark: `NAME ratio=… target=… ok|short`. Run with nothing else going on: `make bench`.
 
-`python tests/benchmarks engine` runs one group only: judging, engine, training, wrong_verdicts, or methods, which is
-run only where it is named.
+`python tests/benchmarks engine` runs one group only: judging, engine, training, wrong_verdicts, memory, search, or one
+of those that run only where they are named: methods, and overhead, a whole quickstart (`make bench BENCH=overhead`).
 """
 
 import sys
@@ -12,7 +12,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import engine
 import judging
+import memory
 import methods
+import overhead
+import searching
 import training
 import wrong_verdicts
 from timing import print_ratio
@@ -24,9 +27,12 @@ GROUPS: dict[str, Callable[[], Lines]] = {
     "engine": engine.ratios,
     "training": training.ratios,
     "wrong_verdicts": wrong_verdicts.ratios,
+    "memory": memory.ratios,
+    "search": searching.ratios,
     "methods": methods.ratios,
+    "overhead": overhead.ratios,
 }
-NAMED_ONLY = {"methods"}
+NAMED_ONLY = {"methods", "overhead"}
 
 
 def main(wanted: list[str]) -> None:
