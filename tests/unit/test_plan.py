@@ -155,7 +155,7 @@ def test_a_pruned_trial_trains_no_further_epoch(resolved: Resolved) -> None:
         ("gates.alpha=0.1", {"lock", "judge"}),
         ("report.examples=3", set()),
         ("gates.metrics.exact_match.floor=0.3", {"lock", "judge"}),
-        ("search.weight_decay=0.02", {"train", "predict", "score", "lock", "judge", "forgetting"}),
+        ("search.weight_decay=0.02", {"train", "predict", "score", "probe", "lock", "judge", "forgetting"}),
     ],
 )
 def test_an_edit_repeats_only_what_depends_on_it(tmp_path: Path, override: str, redone: set[str]) -> None:
