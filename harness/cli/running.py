@@ -58,8 +58,10 @@ def search_command(spec: Path, *, overrides: list[str], force: bool, json: bool)
     setup, store, finished = _reached(spec, overrides=overrides, goal="search", force=force)
     lost = tried(setup, finished, store=store, kept=())
     if json:
-        found = {"trials": finished.trials, "tried": lost}
-        rows = {name: [row.model_dump(mode="json") for row in every] for name, every in found.items()}
+        rows = {
+            "trials": [trial.model_dump(mode="json") for trial in finished.trials],
+            "tried": [row.model_dump(mode="json") for row in lost],
+        }
         told = {"objectives": setup.resolved.experiment.search.objectives, "rule": _rule(setup)}
         print_json({"experiment": setup.resolved.name, "metric": setup.metric, **told, **rows})
         return 0
