@@ -1,6 +1,7 @@
 """What prompt families ask of a model: how many prompts each tries, and how many tokens a prompt takes for one item."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from harness.search_bounds import Most
@@ -31,6 +32,8 @@ class Sizes:
     """Of a label task, once its data is read."""
     longest_characters: float = 0.0
     """Input and answer of the longest training example; 0 where it was not looked for."""
+    further: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    """What is learnt besides the task, by role: rows, and the mean characters of one."""
 
     @property
     def longest(self) -> float:

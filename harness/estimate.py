@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from harness.asks import BENCHMARK_TOKENS, Ask, FamilyAsks, OptimiserAsks, Sizes, tokens
-from harness.family_asks import epochs, every_family_asks, tuned_ask
+from harness.asks import BENCHMARK_TOKENS, Ask, FamilyAsks, OptimiserAsks, Sizes
+from harness.family_asks import every_family_asks, tuned_ask, tuned_training
 from harness.jsonl import read_lines
 from harness.loading import Resolved
 from harness.plan import Plan
@@ -14,6 +14,7 @@ from harness.records import Example
 from harness.rented import Rented, rented_models
 from harness.steps import Step
 from harness.store import Artifact
+from harness.training_asks import Training
 
 REFERENCE_BYTES = 270e6
 """Weights of the sample model on disk, with which the rates below were measured (2 cores)."""
@@ -63,16 +64,16 @@ def expected_tokens(resolved: Resolved, *, asked: Sequence[FamilyAsks], sizes: S
     """Of `prompting`, whoever answers, and of `tuning`."""
     prompts = [ask for asks in asked for ask in asks.prompts]
     written = [_as_one(asks.optimiser) for asks in asked if asks.optimiser]
-    tuned, rounds = tuned_ask(resolved, sizes=sizes), epochs(resolved)
+    tuned, trained = tuned_ask(resolved, sizes=sizes), tuned_training(resolved, sizes=sizes)
     return {
         "prompting": Tokens(
             sizes.validation * sum(ask.tokens_in for ask in prompts) + sum(ask.tokens_in for ask in written),
             sizes.validation * sum(ask.tokens_out for ask in prompts) + sum(ask.tokens_out for ask in written),
         ),
         "tuning": Tokens(
-            rounds * sizes.validation * tuned.tokens_in,
-            rounds * sizes.validation * tuned.tokens_out,
-            rounds * _trained_tokens(tuned, sizes=sizes),
+            trained.scored * sizes.validation * tuned.tokens_in,
+            trained.scored * sizes.validation * tuned.tokens_out,
+            trained.tokens,
         ),
     }
 
@@ -85,7 +86,8 @@ def planned_sizes(current: Plan) -> Sizes:
     known = (sizes["train"], sizes["validation"], test, characters["input"], characters["reference"])
     train = read_lines(current.data.path / "train.jsonl", model=Example)
     longest = max((len(example.input) + len(example.reference) for example in train), default=0)
-    return Sizes(*known, labels=tuple(current.labels), longest_characters=longest)
+    further = {role: (rows.summary["kept"], rows.summary["characters"]) for role, rows in current.further.items()}
+    return Sizes(*known, labels=tuple(current.labels), longest_characters=longest, further=further)
 
 
 def planned_work(setup: Setup, current: Plan, *, weight_bytes: int) -> list[Work]:
@@ -108,24 +110,24 @@ def expected_work(
     prompts = [ask for asks in own for ask in asks.prompts]
     searched = sum(len(asks.searched) for asks in own)
     by_search = f", {searched} of {len(prompts)} by search" if searched else ""
-    tuned, rounds = tuned_ask(resolved, sizes=sizes), epochs(resolved)
+    tuned, trained = tuned_ask(resolved, sizes=sizes), tuned_training(resolved, sizes=sizes)
     dearest = [max(asks.prompts, key=lambda ask: _cost(ask, items=sizes.test)) for asks in own]
     forms = len(gates.ships.forms) if gates.ships else 0
     requests = [tuned] if gates.latency else []
     asked_alone = SINGLE * gates.latency.requests if gates.latency else 0.0
     benches = [gate.limit or BENCHMARK_ITEMS for gate in gates.forgetting]
     items = sum(benches) / max(1, len(benches))
-    probes = rounds + 1 if resolved.experiment.search.probes else 0
+    probes = trained.scored + 1 if resolved.experiment.search.probes else 0
     probed = PROBE_TOKENS + len(benches) * resolved.experiment.search.forgets.items * BENCHMARK_TOKENS
     seeds = gates.seeds if gates.scope == "recipe" else 0
-    again = round(seeds * rounds / resolved.experiment.search.most_trials)
+    again = round(seeds * trained.epochs / resolved.experiment.search.most_trials)
     title = "champions and the tuned model on test"
     return [
         _optimised([asks.optimiser for asks in own if asks.optimiser], speed=speed),
         _answers("prompt", f"prompts on validation{by_search}", prompts, items=sizes.validation, speed=speed),
         _by_api(rented_models(asked, resolved=resolved, sizes=sizes)),
-        _training(tuned, rounds=rounds + again, sizes=sizes, speed=speed),
-        _answers("tuned", "tuned answers on validation", [tuned] * rounds, items=sizes.validation, speed=speed),
+        _training(trained, again=again, speed=speed),
+        _answers("tuned", "tuned answers on validation", [tuned] * trained.scored, items=sizes.validation, speed=speed),
         Work("probe", "probes of what was forgotten", probes, probed / speed),
         _answers("test", title, [*dearest, *[tuned] * (1 + forms + seeds)], items=sizes.test, speed=speed),
         Work("latency", "single requests", len(requests), asked_alone * _cost(tuned, items=1) / speed),
@@ -145,14 +147,10 @@ def _answers(kind: str, title: str, asks: Sequence[Ask], *, items: int, speed: f
     )
 
 
-def _training(tuned: Ask, *, rounds: int, sizes: Sizes, speed: float) -> Work:
-    trained = _trained_tokens(tuned, sizes=sizes)
-    return Work("train", "training epochs", rounds, TRAINED * trained / speed, tokens_trained=trained)
-
-
-def _trained_tokens(tuned: Ask, *, sizes: Sizes) -> float:
-    """Of an epoch."""
-    return (tuned.tokens_in + tokens(sizes.reference_characters)) * sizes.train
+def _training(trained: Training, *, again: int, speed: float) -> Work:
+    """The epochs of the search, and those that are trained again."""
+    each = trained.tokens / trained.epochs
+    return Work("train", "training epochs", trained.epochs + again, TRAINED * each / speed, tokens_trained=each)
 
 
 def _optimised(optimisers: Sequence[OptimiserAsks], *, speed: float) -> Work:

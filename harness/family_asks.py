@@ -13,6 +13,7 @@ from harness.prompt_space import Space, space_size
 from harness.search_bounds import Most, most_of_budget, most_of_trials
 from harness.specs import BaselineSpec
 from harness.stages.optimise import PROPOSAL_TOKENS
+from harness.training_asks import Training, Typical, training
 
 REQUEST_TOKENS = 500
 """What an optimiser's request for an instruction says besides its examples, roughly."""
@@ -35,10 +36,10 @@ def tuned_ask(resolved: Resolved, *, sizes: Sizes) -> Ask:
     return _Asker(resolved, sizes).plain
 
 
-def epochs(resolved: Resolved, *, typical: Callable[[Sequence[int]], float] = fmean) -> int:
-    """Training epochs of the whole search, with so many in each trial."""
-    search = resolved.experiment.search
-    return max(1, round(search.most_trials * typical(search.space.epochs)))
+def tuned_training(resolved: Resolved, *, sizes: Sizes, typical: Typical = fmean) -> Training:
+    """What the search for an adapter trains, with so many epochs in each trial."""
+    asker = _Asker(resolved, sizes)
+    return training(resolved, sizes=sizes, example=asker.plain.tokens_in + asker.reference, typical=typical)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class _Asker:
         count = trials = min(family.search.trials, size)
         most = most_of_trials(trials, dearest=dearest.tokens_in, longest=self.longest)
         if family.search.budget == "equal":
-            target = self._tuning(epochs(self.resolved), written=self.answer)
+            target = self._tuning(written=self.answer, typical=fmean)
             count = min(size, max(trials, ceil(target / max(1.0, typical.tokens))))
             most = self._most_for_equal(space, trials=trials)
         return SearchAsks(count, typical, dearest, most)
@@ -105,7 +106,7 @@ class _Asker:
     def _most_for_equal(self, space: Space, *, trials: int) -> Most:
         """The most that prompts ask until they took what tuning takes, and that is as much as it may take."""
         return most_of_budget(
-            self._tuning(epochs(self.resolved, typical=max), written=self.longest),
+            self._tuning(written=self.longest, typical=max),
             trials=trials,
             size=space_size(space),
             cheapest=self._one_of(space, min).tokens_in,
@@ -113,10 +114,10 @@ class _Asker:
             longest=self.longest,
         )
 
-    def _tuning(self, rounds: int, *, written: float) -> float:
+    def _tuning(self, *, written: float, typical: Typical) -> float:
         """Tokens of the search for an adapter, read, generated and trained, for each item of validation."""
-        trained = (self.plain.tokens_in + self.reference) * self.sizes.train
-        return rounds * (trained / max(1, self.sizes.validation) + self.plain.tokens_in + written)
+        found = tuned_training(self.resolved, sizes=self.sizes, typical=typical)
+        return found.tokens / max(1, self.sizes.validation) + found.scored * (self.plain.tokens_in + written)
 
     def _one_of(self, space: Space, typical: Callable[[Sequence[float]], float]) -> Ask:
         """One prompt of a space, with such a length of each of its parts."""

@@ -9,12 +9,13 @@ from harness.adapters.fitting import HELD, free_bytes, row_bytes, rows_within
 from harness.adapters.machine import Machine
 from harness.adapters.shapes import Shape
 from harness.asks import BENCHMARK_TOKENS, Ask, FamilyAsks, Sizes, tokens
-from harness.family_asks import epochs, tuned_ask
+from harness.family_asks import tuned_ask
 from harness.loading import Resolved
 from harness.methods import METHODS, Method
 from harness.plan import Goal
 from harness.specs import SearchSpec
 from harness.trainable import trained_parameters
+from harness.training_asks import epochs
 from harness.wording import counted
 
 NUMBER_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}

@@ -27,9 +27,10 @@ from harness.loading.experiments import own_benchmarks
 from harness.loading.words import nearest, shown
 from harness.methods import METHODS
 from harness.pins import Pins
+from harness.plan.further import further_sections
 from harness.plan.setup import Benchmark, FamilyFiles, Setup, Source
 from harness.previous import previous_versions
-from harness.specs import BaselineSpec, SearchSpec
+from harness.specs import BaselineSpec, DataSpec, FurtherSpec, SearchSpec
 from harness.store import Store
 from harness.uses import Use
 from harness.witnesses import mirror_uses, report_uses, store_uses
@@ -51,6 +52,8 @@ def prepared(resolved: Resolved, *, say: Callable[[str], None]) -> Setup:
         ledger=sound_ledger(resolved.root),
         families=family_files(resolved, model=model),
         corpus=corpus_source(resolved),
+        further=further_sources(resolved),
+        mixed=mixed_sources(resolved),
     )
 
 
@@ -164,14 +167,45 @@ def benchmarks(resolved: Resolved) -> dict[str, Benchmark]:
 
 def data_source(resolved: Resolved) -> Source:
     """The data's bytes: a hash per file, or the hub's name and commit."""
-    spec = resolved.task.data
+    return _source(resolved.task.data, resolved=resolved)
+
+
+def mixed_sources(resolved: Resolved) -> dict[str, Source]:
+    """The bytes of the tasks that are mixed in, by name."""
+    return {name: _source(task.data, resolved=resolved) for name, task in resolved.mixed.items()}
+
+
+def further_sources(resolved: Resolved) -> dict[str, Source]:
+    """The bytes of what is learnt besides the task, by the search's key; files in the order in which they are read."""
+    found = {}
+    for name, section in further_sections(resolved.experiment.search).items():
+        try:
+            found[name] = _further(section, resolved=resolved)
+        except UserError as error:
+            what = f"search.{name}.source is {shown(section.source)}: {error.what}"
+            raise UserError(what, where=resolved.where("search", name, "source"), fix=error.fix) from error
+    return found
+
+
+def _further(section: FurtherSpec, *, resolved: Resolved) -> Source:
+    path = source_path(section.source, root=resolved.root)
+    if path is None:
+        return _on_hub(section, resolved=resolved)
+    return Source({"files": [file_digest(file) for file in corpus_files(path)]}, str(path))
+
+
+def _source(spec: DataSpec, *, resolved: Resolved) -> Source:
     path = source_path(spec.source, root=resolved.root)
     if path is None:
-        name = spec.source
-        revision = spec.revision or _pins(resolved).pinned(f"data:{name}", lambda: newest_revision(name))
-        return Source({"hub": name, "config": spec.config, "revision": revision}, None)
+        return _on_hub(spec, resolved=resolved)
     files = source_files(path)
     return Source({name: [file_digest(file) for file in parts] for name, parts in files.items()}, str(path))
+
+
+def _on_hub(spec: DataSpec | FurtherSpec, *, resolved: Resolved) -> Source:
+    name = spec.source
+    revision = spec.revision or _pins(resolved).pinned(f"data:{name}", lambda: newest_revision(name))
+    return Source({"hub": name, "config": spec.config, "revision": revision}, None)
 
 
 def corpus_source(resolved: Resolved) -> Source | None:
@@ -196,7 +230,7 @@ def uses_hub(setup: Setup) -> bool:
     """Whether any step may have to reach the hub."""
     task = setup.resolved.task
     return (
-        setup.source.path is None
+        any(source.path is None for source in (setup.source, *setup.further.values(), *setup.mixed.values()))
         or any(bench.file is None or bench.data is None for bench in setup.benchmarks.values())
         or any(metric.startswith("evaluate:") for metric in task.metrics)
     )

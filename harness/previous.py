@@ -61,8 +61,20 @@ def _family_files(family: BaselineSpec, *, resolved: Resolved, store: Store, mod
         adapter=Source(dict(found.files), str(found.folder)),
         quantization=trained.inputs["model"]["quantization"] if trained else None,
         seen=data if data and store.find(data) else None,
+        learnt=_learnt(trained, store=store),
         base="" if trained else found.base,
     )
+
+
+def _learnt(trained: Artifact | None, *, store: Store) -> tuple[str, ...]:
+    """Keys of the further data of its last epoch and of those before it."""
+    found: list[str] = []
+    while trained is not None:
+        steps = map(store.find, trained.needs.values())
+        found += [step.key for step in steps if step is not None and step.stage == "further"]
+        before = trained.needs.get("previous")
+        trained = store.find(before) if before else None
+    return tuple(dict.fromkeys(found))
 
 
 def base_remarks(versions: Mapping[str, FamilyFiles], *, model: str) -> list[str]:

@@ -31,6 +31,19 @@ class Example(Record):
     """Column to value, of the columns the gates slice by; test items only."""
 
 
+class Lesson(Record):
+    """One row of further data, as it is trained on."""
+
+    id: str
+    """From its content; of a task's example the example's."""
+    prompt: str
+    """What is asked; empty for plain text."""
+    answer: str
+    """What is learnt: an answer, the better of two, or a whole text."""
+    rejected: str = ""
+    """The worse of two answers."""
+
+
 class Prediction(Record):
     """One answer of one arm."""
 
@@ -55,6 +68,8 @@ class Epoch(Record):
     """Mean loss over completion tokens in this epoch, nats."""
     tokens: int
     """Tokens trained on in this epoch."""
+    phase: Literal["sft", "preferences"] = "sft"
+    """What it learnt from: examples, or pairs of answers, where the loss is that of DPO."""
     validation: dict[str, float]
     """Metrics on generated validation output."""
     validation_loss: float | None = None

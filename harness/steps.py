@@ -9,6 +9,7 @@ from harness.canonical import digest
 VERSIONS: dict[str, int] = {
     "data": 3,
     "slices": 1,
+    "further": 1,
     "testset": 4,
     "optimise": 1,
     "predict": 3,
@@ -26,6 +27,7 @@ VERSIONS: dict[str, int] = {
 NUMERIC_LIBRARIES: dict[str, tuple[str, ...]] = {
     "data": ("datasets", "pandas"),
     "slices": ("datasets", "pandas"),
+    "further": ("datasets", "pandas", "lm_eval"),
     "testset": ("datasets", "pandas"),
     "optimise": (
         *("dspy", "gepa", "optuna"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.adapters.language_model import LanguageModel
+from harness.adapters.tables import corpus_rows
 from harness.errors import UserError
 
 
@@ -57,6 +58,14 @@ def accuracy_rows(samples: list[dict[str, Any]], *, benchmark: str) -> list[dict
         {"doc": _document_id(sample["doc"]), "acc": _accuracy(sample, benchmark=benchmark)}
         for sample in _one_filter(samples)
     ]
+
+
+def benchmark_items(benchmark: str, *, file: Path | None, data: Path | None) -> list[dict[str, Any]]:
+    """Every item of a benchmark, of both halves, as its data set has it."""
+    if data is not None:
+        return corpus_rows(data)
+    _, task, _ = _task(benchmark, file=file, data=data)
+    return [dict(document) for document in task.eval_docs]
 
 
 def gate_half(ids: list[str], *, limit: int | None) -> list[int]:

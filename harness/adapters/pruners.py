@@ -68,7 +68,7 @@ def _pruner(spec: SearchSpec) -> Any:
     made: Mapping[str, Callable[[], Any]] = {
         "median": lambda: pruners.MedianPruner(n_startup_trials=STARTUP),
         "patient": lambda: pruners.PatientPruner(pruners.MedianPruner(n_startup_trials=STARTUP), patience=PATIENCE),
-        "hyperband": lambda: pruners.HyperbandPruner(max_resource=max(spec.space.epochs)),
+        "hyperband": lambda: pruners.HyperbandPruner(max_resource=spec.most_epochs),
         "wilcoxon": lambda: pruners.WilcoxonPruner(p_threshold=P_THRESHOLD),
     }
     with settled_on():

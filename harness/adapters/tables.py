@@ -59,6 +59,13 @@ def corpus_rows(path: Path) -> list[dict[str, Any]]:
     return [row for file in corpus_files(path) for row in _file_rows(file)]
 
 
+def every_row(spec: DataSpec, *, path: str | None) -> list[dict[str, Any]]:
+    """The rows of all splits of a hub data set, whatever they are called, or of a file or folder as of a corpus."""
+    if path is not None:
+        return corpus_rows(Path(path))
+    return [row for rows in _loaded(spec).values() for row in rows]
+
+
 def _builder(path: Path) -> str:
     if path.suffix not in BUILDERS:
         raise UserError(
@@ -104,19 +111,24 @@ def _csv_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _hub_rows(spec: DataSpec) -> dict[str, list[dict[str, Any]]]:
+    loaded = _loaded(spec)
+    found = {SPLIT_NAMES[split]: list(rows) for split, rows in loaded.items() if split in SPLIT_NAMES}
+    return found if "test" in found else {"all": [row for rows in found.values() for row in rows]}
+
+
+def _loaded(spec: DataSpec) -> Any:
+    """The splits of a hub data set by their names."""
     from datasets import load_dataset
 
     name = spec.source.removeprefix("hub:")
     try:
-        loaded = load_dataset(name, spec.config, revision=spec.revision)
+        return load_dataset(name, spec.config, revision=spec.revision)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"hub data set {name} cannot be loaded: {str(error).splitlines()[0]}",
             where="data.source",
             fix="check the name and the connection, or download it and name the folder with --set data.source=FOLDER",
         ) from error
-    found = {SPLIT_NAMES[split]: list(rows) for split, rows in loaded.items() if split in SPLIT_NAMES}
-    return found if "test" in found else {"all": [row for rows in found.values() for row in rows]}
 
 
 def newest_revision(source: str) -> str:

@@ -1,6 +1,7 @@
 """Turn conversations into a tuned model, one epoch at a time, through TRL's SFTTrainer and PEFT."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -8,6 +9,8 @@ from harness.adapters.finite import checked_log, checked_weights
 from harness.adapters.language_model import LanguageModel, language_model, strip
 from harness.adapters.methods import put_on_for_training, save_trained
 from harness.adapters.optimizer_state import load_state, save_state
+from harness.adapters.packed_text import packed_texts
+from harness.adapters.preference_trainer import REFERENCE, cut_pairs, preference_trainer, without_dropout
 from harness.adapters.training_settings import arguments, epoch_seed, optimizer, schedule
 from harness.halving import asked_size
 from harness.methods import METHODS
@@ -46,12 +49,14 @@ def trained_epoch(
     out: Path,
     progress: Callable[[int, int], None],
     micro: int | None = None,
+    reference: Path | None = None,
 ) -> EpochOutcome:
     """Train epoch `inputs["epoch"]` from the files in `previous` and write what was trained to `out`.
 
-    Rows have `id`, `prompt` and `completion`; those of `validation` are read once, after the last step. `micro`:
-    examples per pass, a divisor of the batch; None takes as many as the settings say. Raises `TrainingFailed` where
-    the loss, the gradient or a weight is no number any more.
+    Rows have `id`, `prompt` and `completion`; those of `validation` are read once, after the last step. Of text they
+    have `text`, of pairs `prompt`, `chosen` and `rejected`; `reference` is then the adapter that the first epoch over
+    pairs started from, None: the base model. `micro`: examples per pass, a divisor of the batch; None takes as many as
+    the settings say. Raises `TrainingFailed` where the loss, the gradient or a weight is no number any more.
     """
     from transformers import set_seed
 
@@ -59,7 +64,9 @@ def trained_epoch(
 
     model = language_model(inputs["model"], path=path)
     set_seed(epoch_seed(inputs))
-    tuned = put_on_for_training(model, inputs=inputs, path=path, previous=previous)
+    prefers, goes_on = _phase(inputs) == "preferences", inputs["epoch"] > 1
+    start = reference if prefers and goes_on else previous
+    tuned = put_on_for_training(model, inputs=inputs, path=path, previous=start)
     try:
         trainer = _trainer(
             tuned,
@@ -72,15 +79,22 @@ def trained_epoch(
             previous=previous,
             micro=micro,
         )
-        result = trainer.train()
+        with without_dropout(tuned) if prefers else nullcontext():
+            result = trainer.train()
+        if prefers:
+            tuned.delete_adapter(REFERENCE)
         checked_weights(tuned, steps=trainer.state.max_steps, inputs=inputs)
         found = measures(trainer, seconds=result.metrics["train_runtime"])
         save_trained(model, out=out, path=path, name=model_name)
         save_state(trainer.optimizer.optimizer, out / "optimizer.safetensors")
     finally:
         strip(model)
-    longest = inputs["settings"]["max_length"]
-    return _outcome(trainer, loss=result.training_loss, asked=len(rows), longest=longest, measures=found)
+    return _outcome(trainer, loss=result.training_loss, asked=len(rows), inputs=inputs, measures=found)
+
+
+def _phase(inputs: dict[str, Any]) -> str:
+    """What the epoch learns from: the task's examples, plain `text`, or `preferences`."""
+    return str(inputs.get("phase", "sft"))
 
 
 def _trainer(
@@ -95,30 +109,58 @@ def _trainer(
     previous: Path | None,
     micro: int | None,
 ) -> Any:
-    from datasets import Dataset
     from transformers import PrinterCallback
+
+    tuned.train()
+    adam = optimizer(tuned, inputs=inputs)
+    continued = previous if inputs["epoch"] > 1 else None  # Each phase begins with an optimiser of its own.
+    shared = {"adam": adam, "callbacks": [_watcher(progress, inputs=inputs)], "micro": micro, "out": out}
+    trainer = _of_phase(tuned, model, rows=rows, validation=validation, inputs=inputs, continued=continued, **shared)
+    trainer.remove_callback(PrinterCallback)
+    # The trainer drops examples whose answer lies beyond max_length; steps are counted after that.
+    trainer.lr_scheduler = schedule(adam, inputs=inputs, examples=len(trainer.train_dataset))
+    if continued is not None:
+        load_state(adam, continued / "optimizer.safetensors")
+    return trainer
+
+
+def _of_phase(
+    tuned: Any,
+    model: LanguageModel,
+    *,
+    rows: list[dict[str, Any]],
+    validation: Sequence[dict[str, Any]],
+    inputs: dict[str, Any],
+    continued: Path | None,
+    adam: Any,
+    callbacks: list[Any],
+    micro: int | None,
+    out: Path,
+) -> Any:
+    """TRL's trainer for what the epoch learns from; `continued` is the epoch before, in the same phase."""
+    from datasets import Dataset
     from trl import SFTTrainer
 
     from harness.adapters.completion_trainer import fitting_trainer
 
-    kind = fitting_trainer(model) if METHODS[inputs["method"]].packs else SFTTrainer
-    tuned.train()
-    adam = optimizer(tuned, inputs=inputs)
-    trainer = kind(
+    phase, kind = _phase(inputs), fitting_trainer(model) if METHODS[inputs["method"]].packs else SFTTrainer
+    settings = arguments(inputs, micro=micro or asked_size(inputs["settings"]), out=out, pads=kind is SFTTrainer)
+    if phase == "text":
+        texts = [row["text"] for row in rows]
+        rows = packed_texts(texts, tokenizer=model.tokenizer, longest=inputs["settings"]["max_length"])
+    dataset = Dataset.from_list(rows)
+    if phase == "preferences":
+        more = {"dataset": dataset, "optimizer": adam, "callbacks": callbacks, "continued": continued}
+        return preference_trainer(tuned, model, arguments=settings, beta=inputs["beta"], **more)
+    return kind(
         model=tuned,
-        args=arguments(inputs, micro=micro or asked_size(inputs["settings"]), out=out, pads=kind is SFTTrainer),
-        train_dataset=Dataset.from_list(rows),
+        args=settings,
+        train_dataset=dataset,
         eval_dataset=Dataset.from_list(list(validation)) if validation else None,
         processing_class=model.tokenizer,
         optimizers=(adam, None),
-        callbacks=[_watcher(progress, inputs=inputs)],
+        callbacks=callbacks,
     )
-    trainer.remove_callback(PrinterCallback)
-    # The trainer drops examples whose answer lies beyond max_length; steps are counted after that.
-    trainer.lr_scheduler = schedule(adam, inputs=inputs, examples=len(trainer.train_dataset))
-    if previous is not None:
-        load_state(adam, previous / "optimizer.safetensors")
-    return trainer
 
 
 def _watcher(progress: Callable[[int, int], None], *, inputs: dict[str, Any]) -> Any:
@@ -138,15 +180,26 @@ def _watcher(progress: Callable[[int, int], None], *, inputs: dict[str, Any]) ->
     return Watcher()
 
 
-def _outcome(trainer: Any, *, loss: float, asked: int, longest: int, measures: "EpochMeasures") -> EpochOutcome:
+def _outcome(
+    trainer: Any, *, loss: float, asked: int, inputs: dict[str, Any], measures: "EpochMeasures"
+) -> EpochOutcome:
+    longest, phase, trained = inputs["settings"]["max_length"], _phase(inputs), trainer.train_dataset
     names = ("step", "loss", "learning_rate", "grad_norm")
     log = [{name: float(entry[name]) for name in names} for entry in trainer.state.log_history if "loss" in entry]
     return EpochOutcome(
         loss=round(float(loss), 6),
         tokens=int(trainer._total_train_tokens),
-        cut=sum(len(ids) >= longest for ids in trainer.train_dataset["input_ids"]),
-        dropped=asked - len(trainer.train_dataset),
+        cut=_cut(trained, phase=phase, longest=longest),
+        # Plain texts are packed into fewer rows, and none is left out.
+        dropped=0 if phase == "text" else asked - len(trained),
         parameters=sum(parameter.numel() for parameter in trainer.optimizer.param_groups[0]["params"]),
         log=log,
         measures=measures,
     )
+
+
+def _cut(trained: Any, *, phase: str, longest: int) -> int:
+    """Examples whose end was cut; plain text goes on in the next row."""
+    if phase == "preferences":
+        return cut_pairs(trained, longest=longest)
+    return 0 if phase == "text" else sum(len(ids) >= longest for ids in trained["input_ids"])

@@ -9,6 +9,7 @@ from harness.adapters.models import ModelSummary, auto_dtype, folder_at_hand, in
 from harness.asks import Sizes
 from harness.cli.asking import api_lines, api_rows, prompts_line, prompts_row, wrapped
 from harness.cli.consoles import minutes, out, print_json
+from harness.cli.further import audited_further
 from harness.cli.needing import needs_lines, needs_rows, tokens_line, tokens_rows
 from harness.cli.placing import placed
 from harness.estimate import expected_tokens, expected_work
@@ -37,16 +38,18 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         model = inspected_model(resolved.experiment.model, root=resolved.root, where=where)
         benches = benchmarks(resolved)
         audit = _audit(resolved)
+        further = audited_further(resolved, benchmarks=benches)
         earlier = previous_versions(resolved, store=Store(resolved.root / STATE / "store"))
         passages = _passages(resolved)
     train, count = audit.sizes["train"], len(passages)
     families = family_remarks(resolved, labels=audit.labels, train=train, passages=count)
     strangers = base_remarks(earlier, model=resolved.experiment.model.name)
-    audit = audit.model_copy(update={"remarks": [*audit.remarks, *families, *strangers]})
+    remarks = [*audit.remarks, *further.remarks, *families, *strangers]
+    audit = audit.model_copy(update={"remarks": remarks})
     judged = audit.sizes["test"] - audit.leaked
     power = assumed(resolved, size=HeldOut(judged, min(judged, audit.groups)), benchmarks=benches, slices=audit.slices)
     found = {
-        **_estimates(resolved, audit, model, passages=passages),
+        **_estimates(resolved, audit, model, passages=passages, further=further.sizes),
         "passages": len(passages),
         "power": [row.model_dump(mode="json") for row in power],
     }
@@ -78,11 +81,19 @@ def _passages(resolved: Resolved) -> list[str]:
     return corpus_passages(str(source.path), text=spec.text) if shown and source and spec else []
 
 
-def _estimates(resolved: Resolved, audit: Audit, model: ModelSummary, *, passages: list[str]) -> dict[str, Any]:
+def _estimates(
+    resolved: Resolved,
+    audit: Audit,
+    model: ModelSummary,
+    *,
+    passages: list[str],
+    further: dict[str, tuple[int, float]],
+) -> dict[str, Any]:
     train, validation, test = (audit.sizes[name] for name in ("train", "validation", "test"))
     characters = (audit.input_characters, audit.reference_characters)
     longest = audit.longest_characters
-    sizes = Sizes(train, validation, test, *characters, labels=tuple(audit.labels), longest_characters=longest)
+    known = (train, validation, test, *characters)
+    sizes = Sizes(*known, labels=tuple(audit.labels), longest_characters=longest, further=further)
     if passages:
         sizes = replace(sizes, passage_characters=sum(map(len, passages)) / len(passages))
     asked = every_family_asks(resolved, sizes=sizes)

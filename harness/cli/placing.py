@@ -14,6 +14,7 @@ SECTIONS = {
     "baselines": "experiment",
     "gates": "experiment",
     "model": "experiment",
+    "search": "experiment",
 }
 """First word of a field's path, and the file it is written in."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.loading.further import further_problems
 from harness.loading.methods import method_problems
 from harness.loading.metric_names import is_metric, unknown_metric
 from harness.loading.places import Places, Problem
@@ -30,6 +31,7 @@ def experiment_problems(
     benchmarks, columns = [gate.benchmark for gate in gates.forgetting], [gate.column for gate in gates.slices]
     yield from _twice(benchmarks, path=("gates", "forgetting"), field=("benchmark",), places=places)
     yield from _twice(columns, path=("gates", "slices"), field=("column",), places=places)
+    yield from further_problems(experiment, root=root, places=places)
     forms = gates.ships.forms if gates.ships else []
     yield from _twice(forms, path=("gates", "ships", "forms"), field=(), places=places)
 

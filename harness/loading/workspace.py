@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from harness.errors import SpecErrors, UserError
 from harness.loading.baselines import Around, loaded_families
 from harness.loading.experiments import benchmark_files, experiment_problems
+from harness.loading.further import mixed_names, unknown_task
 from harness.loading.overrides import with_overrides
 from harness.loading.places import Places, Problem
 from harness.loading.positions import read_document
@@ -46,6 +47,8 @@ class Resolved:
     """Source text of each `metrics.py:FUNCTION` metric."""
     places: Places = field(repr=False, compare=False)
     task_places: Places = field(repr=False, compare=False)
+    mixed: Mapping[str, TaskSpec] = field(default_factory=dict)
+    """Tasks whose examples the search mixes in, by name."""
 
     def where(self, *path: str | int) -> str:
         """`file:line:column` of a key path or its nearest ancestor, or the `--set` that gave it."""
@@ -72,7 +75,8 @@ def load_experiment(path: Path, *, overrides: Sequence[str] = ()) -> Resolved:
     around = Around(root, file.stem, spec, task_file)
     families, family_problems = loaded_families(experiment.baselines, root=root, places=places, around=around)
     further = experiment_problems(experiment, spec, root=root, places=places)
-    follow_ups = [*task_problems, *family_problems, *further]
+    mixed, mix_problems = _mixed(experiment, root=root, places=places)
+    follow_ups = [*task_problems, *family_problems, *further, *mix_problems]
     problems = [*malformed, *mistakes, *(item for item in follow_ups if not _blamed(item, wrong))]
     if problems or task is None:
         raise _all_of(problems)
@@ -89,6 +93,7 @@ def load_experiment(path: Path, *, overrides: Sequence[str] = ()) -> Resolved:
         metric_code=task.code(),
         places=places,
         task_places=task.places,
+        mixed=mixed,
     )
 
 
@@ -135,22 +140,48 @@ def _blamed(problem: Problem, wrong: set[str | int]) -> bool:
 
 
 def _task(name: str, data: dict[str, Any], *, root: Path, places: Places) -> tuple[TaskFiles | None, list[Problem]]:
-    known = sorted(file.parent.name for file in (root / "tasks").glob("*/task.yaml"))
+    known = _tasks(root)
     if name not in known:
         fix = did_you_mean(name, known, kind="tasks")
         return None, [places.problem(("task",), f"unknown task {shown(name)}", fix=fix)]
+    return _task_files(name, data, root=root, overlay=places)
+
+
+def _tasks(root: Path) -> list[str]:
+    return sorted(file.parent.name for file in (root / "tasks").glob("*/task.yaml"))
+
+
+def _task_files(
+    name: str, data: dict[str, Any], *, root: Path, overlay: Places | None
+) -> tuple[TaskFiles | None, list[Problem]]:
+    """A task that is there, with the experiment's `data` laid over its own."""
     folder = root / "tasks" / name
     try:
         document = read_document(folder / "task.yaml")
     except UserError as error:
         return None, [Problem((_TASK_RANK, 0, 0), error)]
-    own = Places(document, rank=_TASK_RANK, overlay=places)
+    own = Places(document, rank=_TASK_RANK, overlay=overlay)
     merged = {**document.data, "data": overlaid(document.data.get("data"), data)} if data else document.data
     spec, problems = validated(TaskSpec, merged, places=own)
     if spec is None:
         return None, problems
     task = TaskFiles(spec, folder, root, own)
     return task, list(task.problems())
+
+
+def _mixed(experiment: ExperimentSpec, *, root: Path, places: Places) -> tuple[dict[str, TaskSpec], list[Problem]]:
+    """The tasks that the search mixes in, as their own files have them."""
+    known, found, problems = _tasks(root), dict[str, TaskSpec](), list[Problem]()
+    for name in mixed_names(experiment):
+        if name not in known:
+            index = experiment.search.mix.tasks.index(name) if experiment.search.mix else 0
+            problems.append(unknown_task(name, index=index, known=known, places=places))
+            continue
+        task, mistakes = _task_files(name, {}, root=root, overlay=None)
+        problems += mistakes
+        if task is not None:
+            found[name] = task.spec
+    return found, problems
 
 
 def overlaid(below: Any, above: Any) -> Any:

@@ -11,12 +11,14 @@ from harness.plan import build
 from harness.plan.arms import plain_prompt
 from harness.plan.certify import certified, planned_base_benchmarks
 from harness.plan.desk import Desk
+from harness.plan.further import planned_further
 from harness.plan.power import measured, refusal
 from harness.plan.prompt_search import begun_searches, evened_searches, uncounted
 from harness.plan.prompting import family_champions, planned_baselines
 from harness.plan.search import planned_trials
 from harness.plan.setup import Setup
 from harness.plan.state import Goal, Plan, ScoredArm
+from harness.records import Trial
 from harness.store import Artifact
 
 __all__ = ["Goal", "Plan", "ScoredArm", "family_champions", "plan"]
@@ -31,6 +33,10 @@ def plan(setup: Setup, *, finished: Callable[[str], Artifact | None], goal: Goal
     task = setup.resolved.task
     labels = list(task.labels or data.summary["labels"]) if task.kind == "label" else []
     known = replace(known, data=data, labels=labels)
+    if goal != "baselines":
+        if (further := planned_further(setup, desk)) is None:
+            return known
+        known = replace(known, further=further)
     if goal == "verdict" and setup.resolved.experiment.gates.slices:
         if (slices := desk.want(build.slices_step(setup))) is None:
             return known
@@ -49,9 +55,9 @@ def plan(setup: Setup, *, finished: Callable[[str], Artifact | None], goal: Goal
     if endless := uncounted(setup, known):
         return replace(known, refusal=endless)
     refused = refusal(setup, known)
-    if refused and not _begun(setup, finished, data=data, labels=labels):
+    if refused and not _begun(setup, finished, known):
         return replace(known, refusal=refused)
-    trials = planned_trials(setup, desk, prompt=plain_prompt(task, labels=labels), data=data, labels=labels)
+    trials = _trials(setup, desk, known)
     known = replace(known, trials=desk.trials)
     if trials is None:
         return known
@@ -59,8 +65,14 @@ def plan(setup: Setup, *, finished: Callable[[str], Artifact | None], goal: Goal
     return known if desk.missing or goal == "search" else certified(setup, desk, known)
 
 
-def _begun(setup: Setup, finished: Callable[[str], Artifact | None], *, data: Artifact, labels: list[str]) -> bool:
+def _begun(setup: Setup, finished: Callable[[str], Artifact | None], known: Plan) -> bool:
     """Whether anything of this search was trained: what was begun on purpose is not refused half-way."""
     scout = Desk(finished)
-    planned_trials(setup, scout, prompt=plain_prompt(setup.resolved.task, labels=labels), data=data, labels=labels)
+    _trials(setup, scout, known)
     return any(trial.epochs or trial.status == "failed" for trial in scout.trials)
+
+
+def _trials(setup: Setup, desk: Desk, known: Plan) -> list[Trial] | None:
+    assert known.data is not None
+    prompt = plain_prompt(setup.resolved.task, labels=known.labels)
+    return planned_trials(setup, desk, prompt=prompt, data=known.data, labels=known.labels, further=known.further)

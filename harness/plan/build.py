@@ -1,6 +1,6 @@
 """Turn a decision (“answer the test set with this adapter”) into the step that carries it out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -10,10 +10,10 @@ from harness.methods import trained_params
 from harness.metrics import metric_info
 from harness.plan.answering import corpus_inputs, prompt_step, quantization, tuned_answer_step
 from harness.plan.arms import PromptArm, written_text
-from harness.plan.setup import Setup
+from harness.plan.setup import Setup, Source
 from harness.prompts import PromptConfig
-from harness.specs import MetricGate
-from harness.stages.data import SEEN
+from harness.specs import MetricGate, TaskSpec
+from harness.stages.data import LEARNT, SEEN
 from harness.steps import RETRIEVAL_LIBRARIES, Step, installed_versions
 from harness.store import Artifact
 from harness.uses import Opening
@@ -23,23 +23,31 @@ SETTINGS = ("batch_size", "micro_batch_size", "max_length", "warmup_ratio", "wei
 
 def data_step(setup: Setup) -> Step:
     """Train and validation."""
-    return Step("data", _data_inputs(setup), local={"path": setup.source.path}, title="read data")
+    return data_step_of(setup.resolved.task, setup.source)
 
 
-def testset_step(setup: Setup, *, data: str, prompts: Iterable[PromptConfig]) -> Step:
+def data_step_of(task: TaskSpec, source: Source) -> Step:
+    """Train and validation of any task."""
+    return Step("data", inputs_of(task, source), local={"path": source.path}, title="read data")
+
+
+def testset_step(setup: Setup, *, data: str, prompts: Iterable[PromptConfig], further: Mapping[str, str]) -> Step:
     """The test items, apart from all that selects; those that a champion has seen in some way are copies like others.
 
-    It looks for them in the champions' `prompts`, in the corpus where one of these shows passages, and in what
-    earlier versions were trained on.
+    It looks for them in the champions' `prompts`, in the corpus where one of these shows passages, in what earlier
+    versions were trained on, and in the `further` data of the search (keys by role), where none should be left.
     """
     asked = list(prompts)
     corpus, where = corpus_inputs(setup) if any(prompt.passages for prompt in asked) else ({}, {})
     written = sorted({written_text(prompt) for prompt in asked})
     seen = {f"{SEEN}{name}": files.seen for name, files in setup.families.items() if files.seen}
+    learnt = {f"{LEARNT}{role}": key for role, key in further.items()}
+    for name, files in setup.families.items():
+        learnt |= {f"{LEARNT}{name}:{place}": key for place, key in enumerate(files.learnt)}
     return Step(
         "testset",
-        {**_data_inputs(setup), "slices": _slice_columns(setup), "prompts": written, **corpus},
-        needs={**{role: key for role, key in seen.items() if key != data}, "data": data},
+        {**data_inputs(setup), "slices": _slice_columns(setup), "prompts": written, **corpus},
+        needs={**{role: key for role, key in seen.items() if key != data}, **learnt, "data": data},
         local={"path": setup.source.path, **where},
         title="seal test set",
     )
@@ -47,7 +55,7 @@ def testset_step(setup: Setup, *, data: str, prompts: Iterable[PromptConfig]) ->
 
 def slices_step(setup: Setup) -> Step:
     """How large the slices of the test items are, and that their columns are there."""
-    inputs = {**_data_inputs(setup), "slices": _slice_columns(setup)}
+    inputs = {**data_inputs(setup), "slices": _slice_columns(setup)}
     return Step("slices", inputs, local={"path": setup.source.path}, title="count slices")
 
 
@@ -55,18 +63,19 @@ def _slice_columns(setup: Setup) -> list[str]:
     return [gate.column for gate in setup.resolved.experiment.gates.slices]
 
 
-def _data_inputs(setup: Setup) -> dict[str, Any]:
-    spec = setup.resolved.task.data.model_dump(mode="json", exclude={"source", "revision"})
-    place = {"source": _shown_source(setup), "revision": setup.source.identity.get("revision")}
-    task = setup.resolved.task
+def data_inputs(setup: Setup) -> dict[str, Any]:
+    """What decides the splits."""
+    return inputs_of(setup.resolved.task, setup.source)
+
+
+def inputs_of(task: TaskSpec, source: Source) -> dict[str, Any]:
+    """What decides the splits of any task."""
+    spec = task.data.model_dump(mode="json", exclude={"source", "revision"})
+    # The hub's name where it is needed to load; a path is no identity, its bytes are.
+    shown = task.data.source if task.data.source.startswith("hub:") else "bytes"
+    place = {"source": shown, "revision": source.identity.get("revision")}
     labels = task.labels if task.kind == "label" else None
-    return {"data": {**spec, **place}, "source": setup.source.identity, "kind": task.kind, "labels": labels}
-
-
-def _shown_source(setup: Setup) -> str:
-    """The hub's name where it is needed to load; a path is no identity, its bytes are."""
-    source = setup.resolved.task.data.source
-    return source if source.startswith("hub:") else "bytes"
+    return {"data": {**spec, **place}, "source": source.identity, "kind": task.kind, "labels": labels}
 
 
 def answer_step(setup: Setup, arm: PromptArm, *, split: str, needs: dict[str, str]) -> Step:

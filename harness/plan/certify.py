@@ -11,6 +11,7 @@ from harness.plan import build
 from harness.plan.answering import tuned_answer_step
 from harness.plan.arms import PromptArm, plain_prompt
 from harness.plan.desk import Desk
+from harness.plan.further import Further, trial_steps, up_to
 from harness.plan.prompting import family_champions
 from harness.plan.recipe import retrained
 from harness.plan.setup import Setup
@@ -71,13 +72,14 @@ def certified(setup: Setup, desk: Desk, known: Plan) -> Plan:
     champions |= {"tuned": f"tuned/trial-{best.number}"} if best else {}
     prompts = [scored.arm.prompt for scored in winners.values() if scored.arm.prompt is not None]
     asked = [*prompts, plain_prompt(setup.resolved.task, labels=known.labels)]
-    testset = desk.want(build.testset_step(setup, data=data, prompts=asked))
+    learnt = {role: rows.key for role, rows in known.further.items()}
+    testset = desk.want(build.testset_step(setup, data=data, prompts=asked, further=learnt))
     known = replace(known, champions=champions, testset=testset)
     if testset is None or best is None:
         # Without a tuned champion there is nothing to judge, so no test item is spent.
         return known
     prompt = plain_prompt(setup.resolved.task, labels=known.labels)
-    seeds = retrained(setup, desk, trial=best, prompt=prompt, data=data)
+    seeds = retrained(setup, desk, trial=best, prompt=prompt, data=data, further=known.further)
     if seeds is None:
         return known
     arms = {family: scored.arm for family, scored in winners.items()}
@@ -147,7 +149,7 @@ def _exam(
     assert known.data is not None
     assert known.testset is not None
     labels, needs = known.labels, {"data": known.data.key, "testset": known.testset.key}
-    adapter = best_adapter(setup, desk, trial=best, data=known.data, labels=labels)
+    adapter = best_adapter(setup, desk, trial=best, data=known.data, labels=labels, further=known.further)
     more = {f"seed:{place + 1}": one for place, one in enumerate(seeds) if one.status != "failed"}
     return _Exam(
         prompts={name: _prompt_paper(setup, arm, needs=needs, labels=labels) for name, arm in arms.items()},
@@ -191,24 +193,15 @@ def _scored(desk: Desk, paper: _Paper, *, opening: Opening) -> ScoredArm | None:
     return ScoredArm(paper.arm, answers, scores) if scores else None
 
 
-def best_adapter(setup: Setup, desk: Desk, *, trial: Trial, data: Artifact, labels: list[str]) -> Artifact:
+def best_adapter(
+    setup: Setup, desk: Desk, *, trial: Trial, data: Artifact, labels: list[str], further: Further
+) -> Artifact:
     """The training artifact of a trial's best epoch."""
     prompt = plain_prompt(setup.resolved.task, labels=labels)
-    artifact = None
-    for epoch in range(1, (trial.best_epoch or 0) + 1):
-        previous = artifact.key if artifact else None
-        step = build.epoch_step(
-            setup,
-            number=trial.number,
-            params=trial.params,
-            epoch=epoch,
-            prompt=prompt,
-            data=data.key,
-            previous=previous,
-        )
-        artifact = desk.finished(step.key)
-        assert artifact is not None, "a trial with a best epoch has its artifacts"
-    assert artifact is not None
+    steps = trial_steps(setup, number=trial.number, params=trial.params, prompt=prompt, data=data.key, further=further)
+    _, best = up_to(steps, trial=trial)[-1]
+    artifact = desk.finished(best.key)
+    assert artifact is not None, "a trial with a best epoch has its artifacts"
     return artifact
 
 

@@ -9,6 +9,7 @@ from harness.objectives import excess
 from harness.plan import build
 from harness.plan.answering import tuned_answer_step
 from harness.plan.desk import Desk
+from harness.plan.further import Further, Lap, trial_steps
 from harness.plan.probing import Probe, probed
 from harness.plan.setup import Setup
 from harness.prompts import PromptConfig
@@ -29,18 +30,21 @@ class _Search:
     prompt: PromptConfig
     data: Artifact
     labels: list[str]
+    further: Further
 
     def advanced(self, trial: Trial, *, history: list[Trial]) -> tuple[Trial, float]:
         """The trial as far as it has been trained, and its training seconds."""
-        previous, seconds = None, 0.0
-        for epoch in range(1, trial.params["epochs"] + 1):
-            trained = self.desk.want(self._epoch_step(trial, epoch=epoch, previous=previous))
+        seconds, steps = 0.0, self._steps(trial)
+        for place, (lap, step) in enumerate(steps, start=1):
+            trained = self.desk.want(self._fitting(step))
             if trained is None:
                 return trial, seconds
             seconds += trained.seconds
             if trained.status == "failed":
                 return trial.model_copy(update={"status": "failed", "error": trained.error}), seconds
-            title = f"trial {trial.number}, epoch {epoch}"
+            if not lap.scored:
+                continue
+            title, last = f"trial {trial.number}, epoch {len(trial.epochs) + 1}", place == len(steps)
             scores = self._validated(trained, title=title)
             probe = probed(self.setup, self.desk, adapter=trained, title=title)
             if scores is None or probe is None:
@@ -50,23 +54,24 @@ class _Search:
             trial = with_epoch(trial, trained=trained, scores=scores, probe=probe, setup=self.setup)
             if trial.stopped:
                 return trial.model_copy(update={"status": "pruned"}), seconds
-            if epoch < trial.params["epochs"] and self._lags(trial, history=history):
+            if not last and self._lags(trial, history=history):
                 return trial.model_copy(update={"status": "pruned"}), seconds
-            if epoch < trial.params["epochs"] and self._stalls(trial):
+            if not last and self._stalls(trial):
                 return trial.model_copy(update={"status": "complete", "stopped_early": True}), seconds
-            previous = trained.key
         return trial.model_copy(update={"status": "complete"}), seconds
 
-    def _epoch_step(self, trial: Trial, *, epoch: int, previous: str | None) -> Step:
-        step = build.epoch_step(
+    def _steps(self, trial: Trial) -> list[tuple[Lap, Step]]:
+        return trial_steps(
             self.setup,
             number=trial.number,
             params=trial.params,
-            epoch=epoch,
             prompt=self.prompt,
             data=self.data.key,
-            previous=previous,
+            further=self.further,
         )
+
+    def _fitting(self, step: Step) -> Step:
+        """The step, told what earlier epochs found of the memory."""
         before = (self.desk.finished(other.key) for other in self.desk.wanted if other.stage == "train")
         return replace(step, local={**step.local, **fitted_size(before)})
 
@@ -94,10 +99,10 @@ class _Search:
 
 
 def planned_trials(
-    setup: Setup, desk: Desk, *, prompt: PromptConfig, data: Artifact, labels: list[str]
+    setup: Setup, desk: Desk, *, prompt: PromptConfig, data: Artifact, labels: list[str], further: Further
 ) -> list[Trial] | None:
     """Every trial of the search; None while one is still to be trained (its next step is then on the desk)."""
-    spec, search = setup.resolved.experiment.search, _Search(setup, desk, prompt, data, labels)
+    spec, search = setup.resolved.experiment.search, _Search(setup, desk, prompt, data, labels, further)
     history: list[Trial] = []
     spent = 0.0
     for number in range(spec.most_trials):
@@ -121,6 +126,7 @@ def with_epoch(trial: Trial, *, trained: Artifact, scores: Artifact, probe: Prob
         epoch=number,
         train_loss=trained.summary["train_loss"],
         tokens=trained.summary["tokens"],
+        phase=trained.inputs.get("phase", "sft"),
         validation=scores.summary["mean"],
         **{name: trained.summary.get(name) for name in MEASURES},
         artifacts={"train": trained.key, "predict": scores.needs["predictions"], "score": scores.key},

@@ -64,6 +64,8 @@ class FamilyFiles:
     """How the base is held under that adapter."""
     seen: str | None = None
     """Key of the data that it was trained and selected on; None where that is unknown."""
+    learnt: tuple[str, ...] = ()
+    """Keys of the further data that it was trained on, as far as the store has them."""
     embeddings: Source | None = None
     """The model that finds similar examples."""
     base: str = ""
@@ -84,6 +86,10 @@ class Setup:
     """By the family's name; those that need nothing are left out."""
     corpus: Source | None = None
     """What passages are retrieved from."""
+    further: Mapping[str, Source] = field(default_factory=dict)
+    """What is learnt besides the task, by the search's key: `text`, `replay`, `preferences`."""
+    mixed: Mapping[str, Source] = field(default_factory=dict)
+    """Data of the tasks that are mixed in, by name."""
 
     @property
     def metric(self) -> str:

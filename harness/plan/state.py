@@ -104,6 +104,8 @@ class Plan:
     data: Artifact | None = None
     slices: Artifact | None = None
     """Sizes of the slices of the test items, where the gates name any."""
+    further: Mapping[str, Artifact] = field(default_factory=dict)
+    """What is learnt besides the task: `text`, `replay`, `preferences` or `mix:TASK` to its rows."""
     testset: Artifact | None = None
     labels: list[str] = field(default_factory=list)
     baselines: list[ScoredArm] = field(default_factory=list)

@@ -20,6 +20,7 @@ from harness.report.effort_table import TIMED
 from harness.report.epoch_table import CLOCKED
 from harness.report.estimate_table import WORK
 from harness.report.estimates import estimates
+from harness.report.further import further_rows
 from harness.report.prompt_caveats import unfitting_trials
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
 from harness.report.trade_offs import trade_offs
@@ -170,7 +171,7 @@ def _trial_row(trial: Trial, *, finished: Plan, bounds: dict[str, tuple[float, f
         arm=name,
         family="tuned",
         kind="tuned",
-        description=f"{configuration(params)}, epoch {trial.best_epoch} of {params['epochs']}",
+        description=f"{configuration(params)}, {_epoch_words(trial)}",
         champion=mine is not None,
         validation=trial.epochs[(trial.best_epoch or 1) - 1].validation,
         test=mine.scores.summary["mean"] if mine else None,
@@ -180,6 +181,13 @@ def _trial_row(trial: Trial, *, finished: Plan, bounds: dict[str, tuple[float, f
         truncated_test=_truncated(mine),
         **(_counts(mine) if mine else {}),
     )
+
+
+def _epoch_words(trial: Trial) -> str:
+    """Which epoch was kept; those of DPO come behind the ones that were asked for."""
+    best = trial.epochs[(trial.best_epoch or 1) - 1]
+    by = " (DPO)" if best.phase == "preferences" else ""
+    return f"epoch {best.epoch} of {max(trial.params['epochs'], len(trial.epochs))}{by}"
 
 
 def _truncated(scored: ScoredArm | None) -> list[str]:
@@ -224,6 +232,7 @@ def _data(setup: Setup, finished: Plan) -> DataSummary:
         leaked=[Duplicate(first=f"test/{pair['id']}", second=pair["twin"]) for pair in test["leaked"]],
         leaked_total=test["leaked_total"],
         dropped=data["dropped"],
+        further=further_rows(setup, finished),
     )
 
 
@@ -274,7 +283,8 @@ def _winner(finished: Plan, *, setup: Setup, store: Store) -> dict[str, Any]:
     best = champion(finished.trials, search=setup.resolved.experiment.search)
     if best is None or finished.data is None:
         return {}
-    adapter = best_adapter(setup, Desk(store.find), trial=best, data=finished.data, labels=finished.labels)
+    known = {"data": finished.data, "labels": finished.labels, "further": finished.further}
+    adapter = best_adapter(setup, Desk(store.find), trial=best, **known)
     return {"winner": {"key": adapter.key, "weights": weights_hash(adapter.files)}}
 
 

@@ -10,6 +10,7 @@ from harness.plan.arms import short_of_examples
 from harness.plan.certify import opening_in
 from harness.plan.setup import Setup
 from harness.previous import base_remarks
+from harness.report.further import further_warnings
 from harness.report.prompt_caveats import TRIALS, same_prompts, sentence, unfitting, unfitting_trials
 from harness.stages.audit import strange_definitions
 from harness.store import Store
@@ -61,6 +62,7 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
         *_recipe_warnings(setup, finished),
         *_slice_warnings(finished, judged=judged),
         *_data_warnings(finished),
+        *further_warnings(finished),
         *_definition_warnings(setup, finished),
         *_previous_warnings(setup),
         *_shot_warnings(setup, finished),
@@ -203,7 +205,8 @@ def _memory_warnings(finished: Plan, *, store: Store) -> list[str]:
 
 def _length_warnings(finished: Plan, *, store: Store) -> list[str]:
     """What max_length did to the training examples; the same in every epoch."""
-    trained = [one for step in finished.wanted if step.stage == "train" and (one := store.find(step.key))]
+    steps = [step for step in finished.wanted if step.stage == "train" and step.inputs.get("phase") != "text"]
+    trained = [one for step in steps if (one := store.find(step.key))]
     summary = next((one.summary for one in trained if one.status == "done"), {"cut": 0, "dropped": 0})
     found = [f"{summary['cut']} training examples reach search.max_length and were cut."] if summary["cut"] else []
     if summary["dropped"]:

@@ -14,6 +14,27 @@ class Duplicate(Record):
     """`split/id`."""
 
 
+class FurtherRows(Record):
+    """Rows of one source that were trained on and never scored."""
+
+    role: str
+    """`text`, `replay`, `preferences` or `mix:TASK`."""
+    source: str
+    """Where they came from."""
+    license: str
+    """Their licence."""
+    rows: int
+    """How many were read."""
+    kept: int
+    """How many could be trained on."""
+    unusable: int
+    """Left out: a text is missing, or two answers are one."""
+    repeats: dict[str, int]
+    """Left out, by what they repeat: `test`, `validation`, or a gated benchmark."""
+    sha256: str
+    """Of those that were kept."""
+
+
 class DataSummary(Record):
     """What the splits hold."""
 
@@ -35,6 +56,8 @@ class DataSummary(Record):
     """How many there are; they are not judged. The list holds the first hundred."""
     dropped: int
     """Rows left out: no input or reference, or a source shared with the test split."""
+    further: list[FurtherRows] = Field(default_factory=list)
+    """What was learnt besides the training split."""
 
 
 class Answer(Record):

@@ -246,6 +246,7 @@ def _data(report: Report) -> Iterator[str]:
         f"test items left out as seen before: {formats.count(data.leaked_total)}; "
         f"rows left out: {formats.count(data.dropped)}",
         *(f"SHA-256 of {inline(split)}: {name(digest[:12])}" for split, digest in data.hashes.items()),
+        *(inline(views.further_sentence(rows)) for rows in data.further),
     ]
     yield "\n".join(f"- {fact}" for fact in facts)
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from harness.diagnosis import Suspect
 from harness.methods import METHODS
 from harness.records import Trial
+from harness.report.data_rows import FurtherRows
 from harness.report.document import Arm, Forgetting, GateCondition, LeakedCheck, Report, SliceRow
 from harness.report.epoch_table import CLOCKED
 from harness.report.formats import plain
@@ -162,6 +163,16 @@ def metric_names(report: Report) -> list[str]:
     """Every metric of the leaderboard, the deciding one first."""
     found = [name for arm in report.leaderboard for name in [*arm.validation, *(arm.test or {})]]
     return list(dict.fromkeys([report.metric, *found]))
+
+
+def further_sentence(rows: FurtherRows) -> str:
+    """What was learnt from one source besides the training split, and what of it was left out."""
+    left = {**{f"repeat {name}": count for name, count in rows.repeats.items()}, "lack a text": rows.unusable}
+    out = ", ".join(f"{count:,} {why}" for why, count in left.items() if count)
+    return (
+        f"Trained on besides, {rows.role}: {rows.kept:,} of {rows.rows:,} rows of {rows.source}, licence {rows.license}"
+        f"{f'; left out: {out}' if out else ''}; SHA-256 {rows.sha256[:12]}"
+    )
 
 
 def leaked_sentence(leaked: LeakedCheck) -> str:

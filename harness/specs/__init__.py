@@ -3,6 +3,7 @@
 from harness.specs.api import ApiSpec
 from harness.specs.baseline import BaselineSpec, VariantSpec
 from harness.specs.experiment import ExperimentSpec, ModelSpec, ReportSpec
+from harness.specs.further import FurtherSpec, MixSpec, PreferencesSpec, ReplaySpec, TextSpec
 from harness.specs.gates import (
     BenchmarkGate,
     CostGate,
@@ -29,12 +30,16 @@ __all__ = [
     "ExperimentSpec",
     "ForgetsSpec",
     "FormatGate",
+    "FurtherSpec",
     "GatesSpec",
     "LatencyGate",
     "MetricGate",
+    "MixSpec",
     "ModelSpec",
+    "PreferencesSpec",
     "PromptSearchSpec",
     "PromptSpaceSpec",
+    "ReplaySpec",
     "ReportSpec",
     "SearchSpec",
     "ShipGate",
@@ -42,5 +47,6 @@ __all__ = [
     "SpaceSpec",
     "SplitSpec",
     "TaskSpec",
+    "TextSpec",
     "VariantSpec",
 ]

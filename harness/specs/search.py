@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from harness.methods import METHODS, MethodName
 from harness.specs.base import Positive, Spec, misfit
+from harness.specs.further import MixSpec, PreferencesSpec, ReplaySpec, TextSpec
 from harness.specs.objectives import ForgetsSpec, Objective, checked_objectives
 
 
@@ -97,13 +98,28 @@ class SearchSpec(Spec):
     """Share of the steps that warm the learning rate up; cosine decay follows."""
     weight_decay: float = Field(default=0.01, ge=0)
     """AdamW weight decay."""
+    text: TextSpec | None = None
+    """Plain text to learn before the task; null: none."""
+    mix: MixSpec | None = None
+    """Other tasks to learn beside this one; null: none."""
+    replay: ReplaySpec | None = None
+    """General examples against forgetting, `{}` for those that ship; null: none."""
+    preferences: PreferencesSpec | None = None
+    """Pairs of answers to learn from by DPO; null: none."""
+
+    @property
+    def most_epochs(self) -> int:
+        """Scored epochs of the longest trial."""
+        behind = self.preferences is not None and self.preferences.after == "sft"
+        return max(self.space.epochs) + (self.preferences.epochs if self.preferences and behind else 0)
 
     @property
     def varied(self) -> dict[str, Any]:
         """What a trial of the method chooses: field to a list of choices, or to the two ends of a range."""
         method = METHODS[self.method]
         found = {name: getattr(self.space, name) for name in method.varies}
-        return {**found, "learning_rate": self.space.learning_rate or method.learning_rate}
+        further: dict[str, Any] = {"beta": self.preferences.beta} if self.preferences else {}
+        return {**found, "learning_rate": self.space.learning_rate or method.learning_rate, **further}
 
     @property
     def grid_size(self) -> int:

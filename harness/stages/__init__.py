@@ -14,6 +14,7 @@ Progress = Callable[[int, int], None]
 STAGES: dict[str, str] = {
     "data": "harness.stages.data:write_selection",
     "slices": "harness.stages.data:write_slices",
+    "further": "harness.stages.further:write_lessons",
     "testset": "harness.stages.data:write_testset",
     "optimise": "harness.stages.optimise:write_prompt",
     "predict": "harness.stages.predict:write_predictions",

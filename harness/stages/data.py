@@ -1,7 +1,8 @@
 """Turn a data source into splits: what may select (train, validation) and what certifies (test), apart."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from harness.canonical import file_digest
 from harness.errors import UserError
 from harness.jsonl import read_lines, write_lines
 from harness.likeness import normalised, write_marks
-from harness.records import Example, Split
+from harness.records import Example, Lesson, Split
 from harness.specs import DataSpec
 from harness.stages import Job
 from harness.stages.marks import marks
@@ -20,19 +21,24 @@ from harness.stages.rows import Rows
 from harness.stages.splitting import split_examples
 
 SHOWN = 100
+LESSONS = "lessons.jsonl"
+"""File of a step that reads further data."""
 MOST_SLICES = 30
 """Values of one column: with more, each slice is too small and each is one more chance to err."""
 SliceSize = dict[str, int]
 """`items`, and the `sources` they come from."""
 SEEN = "seen:"
 """Before a family's name: the role of the data that its earlier version was trained and selected on."""
+LEARNT = "learnt:"
+"""Before the role of further data that the tuned model was trained on."""
 SELECTING: tuple[Split, ...] = ("train", "validation")
 
 
 def write_selection(job: Job) -> dict[str, Any]:
     """train.jsonl and validation.jsonl; holds no test item, so nothing that selects can see one."""
-    spec, rows = _spec_and_rows(job)
-    splits, dropped = _split(job, spec=spec, rows=rows)
+    with told_of(job.local.get("task")):
+        spec, rows = _spec_and_rows(job)
+        splits, dropped = _split(job, spec=spec, rows=rows)
     for name in SELECTING:
         write_lines(job.out / f"{name}.jsonl", splits[name])
     labels = sorted({example.reference for example in splits["train"]})
@@ -48,6 +54,17 @@ def write_selection(job: Job) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def told_of(task: str | None) -> Iterator[None]:
+    """A mistake in the data of another task than the experiment's is told of that task's file."""
+    try:
+        yield
+    except UserError as error:
+        if task is None:
+            raise
+        raise UserError(error.what, where=f"tasks/{task}/task.yaml: {error.where}", fix=error.fix) from error
+
+
 def write_slices(job: Job) -> dict[str, Any]:
     """Nothing but numbers: how large each slice of the test items is; a wrong column is found before the search."""
     spec, rows = _spec_and_rows(job)
@@ -59,8 +76,8 @@ def write_slices(job: Job) -> dict[str, Any]:
 def write_testset(job: Job) -> dict[str, Any]:
     """test.jsonl; leaked.jsonl, the items that a champion has seen; exact copies between any two splits.
 
-    A champion has seen what trained or selected it, what stands in its prompt or in the corpus it retrieves from,
-    and, where it is an earlier version, what that was trained and selected on.
+    A champion has seen what trained or selected it, further data of the search too, what stands in its prompt or in the
+    corpus it retrieves from, and, where it is an earlier version, what that was trained and selected on.
     """
     spec, rows = _spec_and_rows(job)
     test = _split(job, spec=spec, rows=rows)[0]["test"]
@@ -74,6 +91,7 @@ def write_testset(job: Job) -> dict[str, Any]:
         prompts=job.inputs.get("prompts", []),
         passages=corpus_passages(job.local["corpus"], text=corpus["text"]) if corpus else (),
         earlier=_earlier(job),
+        learnt=[text for role, folder in job.needs.items() if role.startswith(LEARNT) for text in lesson_texts(folder)],
     )
     if len(leaked) == len(test):
         what = f"all {len(test)} test items are copies of training or validation rows, or stand in a prompt or passage"
@@ -97,30 +115,37 @@ def leaked_items(
     prompts: Sequence[str] = (),
     passages: Sequence[str] = (),
     earlier: Mapping[str, list[Example]] | None = None,
+    learnt: Sequence[str] = (),
 ) -> list[dict[str, str]]:
     """Test items whose input, but for case, space and punctuation, is that of an item of `seen` or stands in a text.
 
     Few-shot examples are training rows, so this finds test items among the shots as well; those that a person wrote
     into a prompt, or that a passage quotes, are found there, unless they are so short that any text may hold them.
-    `earlier` holds what earlier versions have seen; its rows are known by their ids too, as their template may have
-    been another.
+    `learnt` are rows of further data. `earlier` holds what earlier versions have seen; its rows are known by their ids
+    too, as their template may have been another.
     """
     places = {normalised(item.input): f"{name}/{item.id}" for name, items in (earlier or {}).items() for item in items}
     ids = {item.id: f"{name}/{item.id}" for name, items in (earlier or {}).items() for item in items}
     places |= {normalised(item.input): f"{name}/{item.id}" for name, items in seen.items() for item in items}
     bare = {item.id: normalised(item.input) for item in test}
-    quotes = _quotes(bare.values(), prompts=prompts, passages=passages)
+    quotes = _quotes(bare.values(), among={"prompt": prompts, "passage": passages, "row": learnt})
     twins = ((name, places.get(text) or ids.get(name) or quotes.get(text)) for name, text in bare.items())
     return [{"id": name, "twin": twin} for name, twin in twins if twin]
 
 
-def _quotes(texts: Iterable[str], *, prompts: Sequence[str], passages: Sequence[str]) -> dict[str, str]:
-    """Normalised text to the prompt or passage that holds it, in words; prompts come first."""
+def _quotes(texts: Iterable[str], *, among: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Normalised text to the first prompt, passage or row that holds it, in words."""
     found: dict[str, str] = {}
-    for kind, among in (("prompt", prompts), ("passage", passages)):
-        held = quoted([text for text in texts if text not in found], passages=map(normalised, among))
-        found |= {text: f"the {kind} “{' '.join(among[place].split())[:40]}…”" for text, place in held.items()}
+    for kind, those in among.items():
+        held = quoted([text for text in texts if text not in found], passages=map(normalised, those))
+        found |= {text: f"the {kind} “{' '.join(those[place].split())[:40]}…”" for text, place in held.items()}
     return found
+
+
+def lesson_texts(folder: Path) -> list[str]:
+    """What each row of further data says, whole."""
+    rows = read_lines(folder / LESSONS, model=Lesson)
+    return ["\n".join(filter(None, (row.prompt, row.answer, row.rejected))) for row in rows]
 
 
 def _selection(folder: Path) -> dict[str, list[Example]]:

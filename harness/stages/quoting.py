@@ -38,6 +38,20 @@ def quoted(texts: Iterable[str], *, passages: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def quoting(texts: Iterable[str], *, passages: Iterable[str]) -> set[int]:
+    """Places of the passages that hold any of the texts; short texts are left out, and all is compared as it is."""
+    pieces = _pieces(sorted({text for text in texts if len(text) >= QUOTED}))
+    return {place for place, passage in enumerate(passages) if _holds(passage, pieces)}
+
+
+def _holds(passage: str, pieces: dict[str, list[_Hit]]) -> bool:
+    return any(
+        start >= hit.offset and passage.startswith(hit.text, start - hit.offset)
+        for start in range(0, len(passage) - PIECE + 1, STRIDE)
+        for hit in pieces.get(passage[start : start + PIECE], ())
+    )
+
+
 def _pieces(texts: Sequence[str]) -> dict[str, list[_Hit]]:
     """Piece to the texts in which it is looked for: of each text STRIDE neighbours, of which any copy shows one.
 

@@ -8,10 +8,9 @@ from statistics import median
 from typing import Any
 
 from harness.halving import SIZE, first_size
-from harness.jsonl import read_lines, write_lines
-from harness.prompts import PromptConfig, messages
-from harness.records import Example
+from harness.jsonl import write_lines
 from harness.stages import Job
+from harness.stages.mixture import epoch_rows, validation_rows
 
 CLOCK = "clock.jsonl"
 """One line: seconds of training, without loading and validation."""
@@ -24,8 +23,7 @@ def write_epoch(job: Job) -> dict[str, Any]:
     from harness.adapters.halving import in_memory
     from harness.adapters.tuning import trained_epoch
 
-    config = PromptConfig.model_validate(job.inputs["prompt"])
-    rows, validation = (_rows(job, config=config, split=split) for split in ("train", "validation"))
+    rows, validation = epoch_rows(job), validation_rows(job)
     settings = job.inputs["settings"]
     outcome, size = in_memory(
         lambda micro: trained_epoch(
@@ -35,6 +33,7 @@ def write_epoch(job: Job) -> dict[str, Any]:
             path=job.local["model_path"],
             model_name=job.local["model_name"],
             previous=job.needs.get("previous"),
+            reference=job.needs.get("reference"),
             out=job.out,
             progress=job.progress,
             micro=micro,
@@ -58,18 +57,6 @@ def write_epoch(job: Job) -> dict[str, Any]:
         **_of_steps(outcome.log),
         SIZE: size,
     }
-
-
-def _rows(job: Job, *, config: PromptConfig, split: str) -> list[dict[str, Any]]:
-    """Conversations of a split, with its examples' ids; the test items lie in an artifact that no trial is given."""
-    return [
-        {
-            "id": item.id,
-            "prompt": messages(config, text=item.input),
-            "completion": [{"role": "assistant", "content": item.reference}],
-        }
-        for item in read_lines(job.needs["data"] / f"{split}.jsonl", model=Example)
-    ]
 
 
 def _of_steps(log: list[dict[str, Any]]) -> dict[str, float]:

@@ -128,7 +128,7 @@ def test_the_words_of_a_searched_prompt_are_searched_too(tmp_path: Path) -> None
     """Whoever wrote it: a search or an optimiser hands in a prompt like any other."""
     setup = fake_setup(load_experiment(make_workspace(tmp_path)))
     written = PromptConfig(template="Rule 7: think.\n{input}", system="You met: what is the capital of land 3?")
-    step = build.testset_step(setup, data="data-1", prompts=[written])
+    step = build.testset_step(setup, data="data-1", prompts=[written], further={})
     assert step.inputs["prompts"] == ["You met: what is the capital of land 3?\nRule 7: think.\n{input}"]
     found = leaked_items([example("1", "What is the capital of land 3?")], seen={}, prompts=step.inputs["prompts"])
     assert [pair["id"] for pair in found] == ["1"]
@@ -137,7 +137,7 @@ def test_the_words_of_a_searched_prompt_are_searched_too(tmp_path: Path) -> None
 def test_data_of_an_earlier_version_goes_to_the_test_set_unless_they_are_the_same(tmp_path: Path) -> None:
     setup = fake_setup(load_experiment(make_workspace(tmp_path)))
     files = {"old": FamilyFiles(seen="data-0"), "same": FamilyFiles(seen="data-1"), "folder": FamilyFiles()}
-    step = build.testset_step(Setup(**{**vars(setup), "families": files}), data="data-1", prompts=[])
+    step = build.testset_step(Setup(**{**vars(setup), "families": files}), data="data-1", prompts=[], further={})
     assert step.needs == {"data": "data-1", "seen:old": "data-0"}
 
 

@@ -12,6 +12,7 @@ from harness.canonical import file_digest
 from harness.cli.main import status
 from harness.errors import UserError
 from harness.loading import load_experiment
+from harness.plan import build
 from harness.plan.setup import FamilyFiles, Setup
 from harness.previous import base_remarks, previous_versions
 from harness.report.caveats import _previous_warnings
@@ -273,3 +274,28 @@ def test_check_says_that_the_earlier_run_is_missing(
     of_run(tmp_path)
     assert status(["check", str(spec)]) == 2
     assert "that experiment was not run to its end yet" in " ".join(capsys.readouterr().err.split())
+
+
+def test_further_data_of_an_earlier_version_is_searched_for_test_items_too(spec: Path, tmp_path: Path) -> None:
+    of_run(tmp_path)
+    store, key = Store(tmp_path / ".harness" / "store"), trained(tmp_path)
+    rows, text = Step("further", {"rows": "replay"}), Step("further", {"rows": "text"})
+    first = Step("train", {"phase": "text"}, needs={"text": text.key})
+    last = Step(
+        "train",
+        dict(store.get(key).inputs),
+        needs={"data": store.get(key).needs["data"], "replay": rows.key, "previous": first.key},
+    )
+    for wanted in (rows, text, first, last):
+        with store.workspace(wanted.key) as folder:
+            for name in ("adapter_config.json", "adapter_model.safetensors"):
+                (folder / name).write_text(name)
+            store.commit(wanted, path=folder, summary={}, seconds=1, provenance={})
+    reported(tmp_path, last.key)
+    found = previous_versions(load_experiment(spec), store=store)["last"]
+    assert found.learnt == (rows.key, text.key)
+    setup = fake_setup(load_experiment(spec))
+    sealed = build.testset_step(
+        Setup(**{**vars(setup), "families": {"last": found}}), data="data-1", prompts=[], further={}
+    )
+    assert {sealed.needs["learnt:last:0"], sealed.needs["learnt:last:1"]} == {rows.key, text.key}
