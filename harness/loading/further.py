@@ -8,6 +8,7 @@ from harness.errors import UserError
 from harness.loading.places import Places, Problem
 from harness.loading.sources import source_path
 from harness.loading.words import did_you_mean, shown
+from harness.methods import METHODS
 from harness.specs import ExperimentSpec, SearchSpec
 
 _TEMPLATES = {"replay": "input", "preferences": "prompt"}
@@ -61,6 +62,11 @@ def _preference_problems(search: SearchSpec, places: Places) -> Iterator[Problem
     if pairs.chosen == pairs.rejected:
         what = f"search.preferences.rejected is {shown(pairs.rejected)}, the column of the better answer"
         yield places.problem(("search", "preferences", "rejected"), what, fix="name the column of the worse answer")
+    if "rank" not in METHODS[search.method].varies:
+        able = [name for name, method in METHODS.items() if "rank" in method.varies]
+        what = "search.preferences keeps the model that DPO starts from as a second adapter, which"
+        fix = f"search.method: {able[0]}, or leave preferences out"
+        yield places.problem(("search", "preferences"), f"{what} {search.method} does not allow", fix=fix, key=True)
     if pairs.after == "sft":
         return
     for name in ("mix", "replay"):

@@ -46,7 +46,7 @@ def _cells(report: Report, trial: int, epoch: Epoch) -> dict[str, str]:
     clock = report.timing.get(CLOCKED, {}).get(str(trial), {}).get(str(epoch.epoch), {})
     return {
         report.metric: formats.points(epoch.validation.get(report.metric)),
-        "train loss": formats.loss(epoch.train_loss),
+        "train loss": formats.loss(epoch.train_loss) + (" (DPO)" if epoch.phase == "preferences" else ""),
         "validation loss": _optional(epoch.validation_loss),
         "last rate": formats.plain(epoch.learning_rate),
         "gradient norm": formats.plain(epoch.gradient_norm),

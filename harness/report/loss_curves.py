@@ -15,7 +15,8 @@ HEIGHT, TOP, BOTTOM = 200, 14, 162
 
 def loss_curves(trial: Trial) -> Markup:
     """Nothing where fewer than two epochs know their validation loss: two points make a line."""
-    training = {epoch.epoch: value for epoch in trial.epochs for value in finite(epoch.train_loss)}
+    of_task = [epoch for epoch in trial.epochs if epoch.phase == "sft"]
+    training = {epoch.epoch: value for epoch in of_task for value in finite(epoch.train_loss)}
     validation = {epoch.epoch: value for epoch in trial.epochs for value in finite(epoch.validation_loss)}
     if len(validation) < 2 or not training:
         return Markup("")

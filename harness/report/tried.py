@@ -68,12 +68,14 @@ class _Archive:
 
     def _facts(self, trial: Trial, *, kept: Sequence[Forgetting]) -> Facts:
         best = trial.epochs[trial.best_epoch - 1] if trial.best_epoch else None
-        trained = [self._of(epoch, "train") for epoch in trial.epochs]
+        # Of pairs of answers the loss is of another kind; what it did is seen in the replies.
+        epochs = [epoch for epoch in trial.epochs if epoch.phase == "sft"]
+        trained = [self._of(epoch, "train") for epoch in epochs]
         return Facts(
             metric=self.setup.metric,
             params=trial.params,
-            epochs=trial.epochs,
-            best_epoch=trial.best_epoch,
+            epochs=epochs,
+            best_epoch=min(trial.best_epoch, len(epochs)) or None if trial.best_epoch else None,
             ended=_ended(trial),
             error=trial.error,
             steps=[[row["loss"] for row in read_rows(one.path / "log.jsonl")] for one in trained],
@@ -81,11 +83,16 @@ class _Archive:
             asked=self._asked,
             replies=self._replies(self._of(best, "predict"), self._of(best, "score")) if best else (),
             base=self._base,
-            losses=[[(row["id"], row["loss"]) for row in read_rows(one.path / LOSSES)] for one in trained],
+            losses=[self._losses(one) for one in trained],
             texts=self._texts,
             probes=[epoch.probe for epoch in trial.epochs],
             kept=[Kept(row.benchmark, row.base, row.tuned, row.margin) for row in kept],
         )
+
+    def _losses(self, trained: Artifact) -> list[tuple[str, float]]:
+        """Of the task's own examples; those that were mixed in or replayed are no part of its data."""
+        rows = read_rows(trained.path / LOSSES)
+        return [(row["id"], row["loss"]) for row in rows if row["id"] in self._texts]
 
     def _of(self, epoch: Epoch, stage: str) -> Artifact:
         return self.store.get(epoch.artifacts[stage])

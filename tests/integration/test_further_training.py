@@ -43,6 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     ]
     rows: dict[str, list[Any]] = {
         "data/train": own,
+        "data/validation": [one.model_copy(update={"split": "validation"}) for one in own[:2]],
         "text/lessons": [Lesson(id=str(i), prompt="", answer=tale(dice)) for i in range(40)],
         "preferences/lessons": [
             Lesson(id=str(i), prompt=f"{thing} {i}", answer="blue", rejected="red")
@@ -51,7 +52,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "replay/lessons": [Lesson(id=str(i), prompt=f"Sum {i}?", answer="seven") for i in range(60)],
     }
     for name, lines in rows.items():
-        (root / name).parent.mkdir()
+        (root / name).parent.mkdir(exist_ok=True)
         (root / f"{name}.jsonl").write_text("".join(f"{row.model_dump_json()}\n" for row in lines))
     return {name: root / name for name in ("data", "text", "preferences", "replay")}
 
@@ -71,7 +72,7 @@ class Bench:
         """The folder of an epoch; `previous` and `reference` are folders, the rest are inputs."""
         folders = {role: more.pop(role) for role in ("previous", "reference") if role in more}
         params = {**PARAMS, "learning_rate": rate, "epochs": epochs}
-        shared = {"model": IDENTITY, "prompt": PROMPT.model_dump(), "settings": SETTINGS, "seed": 0}
+        shared = {"model": IDENTITY, "prompt": PROMPT.model_dump(), "settings": SETTINGS, "seed": 0, "method": "lora"}
         inputs = {**shared, "params": params, "epoch": epoch, **more}
         local = {"model_path": str(self.model), "model_name": "tiny"}
         (self.out / name).mkdir()

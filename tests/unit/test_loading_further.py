@@ -46,6 +46,12 @@ MISTAKES = [
         "leave replay out, or after: sft",
     ),
     (f"{PAIRS}, after: nothing}}\n  mix: {{tasks: [mood]}}", "7:3", "search.mix adds examples", "leave mix out"),
+    (
+        f"method: ia3\n  {PAIRS}}}",
+        "7:3",
+        "search.preferences keeps the model that DPO starts from as a second adapter, which ia3 does not allow",
+        "Fix: search.method: lora, or leave preferences out",
+    ),
     ("mix: {tasks: []}", "6:9", "search.mix.tasks is []; needs at least 1 item", "[banking77]"),
     ("mix: {tasks: [moood]}", "6:17", "search.mix: unknown task 'moood'", "did you mean mood?"),
     ("mix: {tasks: [qa]}", "6:17", "names 'qa', the experiment's own task", "name other tasks"),
@@ -58,6 +64,8 @@ MISTAKES = [
 def test_a_mistake_is_one_line(root: Path, section: str, place: str, words: list[str]) -> None:
     write(root, "more.jsonl", "{}\n")
     swap(root, FIRST, "  trials: 2\n", f"  trials: 2\n  {section}\n")
+    if "ia3" in section:
+        swap(root, FIRST, "    rank: [4, 8]\n", "")
     assert_one_line(failure(), f"{FIRST}:{place}", *words)
 
 
