@@ -102,4 +102,4 @@ def test_everything_goes_together(root: Path) -> None:
     swap(root, FIRST, "  trials: 2\n", f"  trials: 2\n{lines}")
     search = load_experiment(root / FIRST).experiment.search
     assert search.most_epochs == max(search.space.epochs) + 1
-    assert search.grid_size == 2 * search.space.grid_size
+    assert search.grid_size == 2 * search.model_copy(update={"preferences": None}).grid_size
