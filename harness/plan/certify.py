@@ -78,6 +78,7 @@ def certified(setup: Setup, desk: Desk, known: Plan) -> Plan:
     if testset is None or best is None:
         # Without a tuned champion there is nothing to judge, so no test item is spent.
         return known
+    assert known.data is not None
     prompt = plain_prompt(setup.resolved.task, labels=known.labels)
     seeds = retrained(setup, desk, trial=best, prompt=prompt, data=data, further=known.further)
     if seeds is None:

@@ -122,7 +122,7 @@ def trial_steps(
     seed: int = 0,
 ) -> list[tuple[Lap, Step]]:
     """Every epoch of a trial, each from the one before it; `seed` counts the seeds after that of the search."""
-    shared = {"number": number, "params": params, "prompt": prompt, "data": data, "further": seed}
+    shared: dict[str, Any] = {"number": number, "params": params, "prompt": prompt, "data": data, "further": seed}
     again = f" with further seed {seed}" if seed else ""
     found: list[tuple[Lap, Step]] = []
     previous: str | None = None

@@ -5,6 +5,7 @@ it was chosen for.
 """
 
 from dataclasses import replace
+from typing import Any
 
 from harness.halving import fitted_size
 from harness.plan.desk import Desk
@@ -29,7 +30,13 @@ def retrained(
     gates = setup.resolved.experiment.gates
     if gates.scope != "recipe":
         return []
-    shared = {"number": trial.number, "params": trial.params, "prompt": prompt, "data": data, "further": further}
+    shared: dict[str, Any] = {
+        "number": trial.number,
+        "params": trial.params,
+        "prompt": prompt,
+        "data": data,
+        "further": further,
+    }
     chains = [
         [step for _, step in up_to(trial_steps(setup, **shared, seed=n + 1), trial=trial)] for n in range(gates.seeds)
     ]

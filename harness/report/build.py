@@ -283,7 +283,7 @@ def _winner(finished: Plan, *, setup: Setup, store: Store) -> dict[str, Any]:
     best = champion(finished.trials, search=setup.resolved.experiment.search)
     if best is None or finished.data is None:
         return {}
-    known = {"data": finished.data, "labels": finished.labels, "further": finished.further}
+    known: dict[str, Any] = {"data": finished.data, "labels": finished.labels, "further": finished.further}
     adapter = best_adapter(setup, Desk(store.find), trial=best, **known)
     return {"winner": {"key": adapter.key, "weights": weights_hash(adapter.files)}}
 
