@@ -26,7 +26,7 @@ class FurtherSpec(Spec):
     """Commit of a hub data set; null takes the newest and records it."""
     config: str | None = None
     """Configuration name of a hub data set."""
-    limit: Count | None = None
+    take: Count | None = None
     """Rows at most, from the beginning; null reads all."""
     license: str = "not stated"
     """Licence of the rows, named in the report."""

@@ -92,7 +92,7 @@ def lessons_of(kind: str, rows: Mapping[str, Any], *, path: str | None) -> Found
     """The rows of a source as lessons; `rows` are the fields of its section."""
     spec = DataSpec(source=rows["source"], revision=rows["revision"], config=rows["config"])
     try:
-        every = every_row(spec, path=path)[: rows["limit"]]
+        every = every_row(spec, path=path)[: rows["take"]]
     except UserError as error:
         what = f"{Path(error.where).name}: {error.what}" if path else error.what
         raise UserError(what, where=f"search.{kind}.source", fix=error.fix) from error

@@ -358,7 +358,7 @@ def test_what_is_learnt_is_in_the_key_and_what_is_not_is_not(tmp_path: Path) -> 
     write(tmp_path, "more.jsonl", "{}\n")
     text = "search.text={source: more.jsonl}"
     assert keys(tmp_path, text) == keys(tmp_path, text, "search.text.license=mine", "gates.alpha=0.01")
-    assert keys(tmp_path, text)[0] != keys(tmp_path, text, "search.text.limit=3")[0]
+    assert keys(tmp_path, text)[0] != keys(tmp_path, text, "search.text.take=3")[0]
     assert keys(tmp_path, text)[0] != keys(tmp_path, text, benchmark="4")[0]
     plain, replayed = keys(tmp_path), keys(tmp_path, "search.replay={}")
     assert len(plain) == len(replayed) == 2
