@@ -10,7 +10,7 @@ from workspace import swap, write
 
 from harness.asks import Sizes
 from harness.cli.main import status
-from harness.estimate import expected_work
+from harness.estimate import TOKENS_PER_SECOND, TRAINED, expected_work
 from harness.family_asks import every_family_asks, tuned_training
 from harness.loading import load_experiment
 from harness.report.data_rows import FurtherRows
@@ -109,4 +109,4 @@ def test_the_time_of_a_run_grows_with_the_text(root: Path) -> None:
     asked = every_family_asks(resolved, sizes=sizes)
     rows = {row.kind: row for row in expected_work(resolved, asked=asked, sizes=sizes, weight_bytes=270_000_000)}
     assert rows["train"].count == rows["tuned"].count + 2
-    assert rows["train"].count * rows["train"].seconds > 2 * 100_000 * 4 / 1000
+    assert rows["train"].count * rows["train"].seconds > 2 * 100_000 * TRAINED / TOKENS_PER_SECOND["bfloat16"]
