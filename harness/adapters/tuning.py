@@ -46,6 +46,7 @@ def trained_epoch(
     out: Path,
     progress: Callable[[int, int], None],
     micro: int | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> EpochOutcome:
     """Train epoch `inputs["epoch"]` from the files in `previous` and write what was trained to `out`.
 
@@ -59,6 +60,7 @@ def trained_epoch(
 
     model = language_model(inputs["model"], path=path)
     set_seed(epoch_seed(inputs))
+    watching = [_watcher(progress, inputs=inputs), *callbacks]
     tuned = put_on_for_training(model, inputs=inputs, path=path, previous=previous)
     try:
         trainer = _trainer(
@@ -67,7 +69,7 @@ def trained_epoch(
             rows=rows,
             validation=validation,
             inputs=inputs,
-            progress=progress,
+            callbacks=watching,
             out=out,
             previous=previous,
             micro=micro,
@@ -90,7 +92,7 @@ def _trainer(
     rows: list[dict[str, Any]],
     validation: Sequence[dict[str, Any]],
     inputs: dict[str, Any],
-    progress: Callable[[int, int], None],
+    callbacks: list[Any],
     out: Path,
     previous: Path | None,
     micro: int | None,
@@ -111,7 +113,7 @@ def _trainer(
         eval_dataset=Dataset.from_list(list(validation)) if validation else None,
         processing_class=model.tokenizer,
         optimizers=(adam, None),
-        callbacks=[_watcher(progress, inputs=inputs)],
+        callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
     # The trainer drops examples whose answer lies beyond max_length; steps are counted after that.

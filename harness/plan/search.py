@@ -1,6 +1,8 @@
 """Turn finished epochs into trials, and trials into the next missing step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from harness.halving import fitted_size
@@ -11,6 +13,7 @@ from harness.plan.answering import tuned_answer_step
 from harness.plan.desk import Desk
 from harness.plan.probing import Probe, probed
 from harness.plan.setup import Setup
+from harness.plan.tracking import tracked
 from harness.prompts import PromptConfig
 from harness.records import Epoch, Trial
 from harness.steps import Step
@@ -32,16 +35,19 @@ class _Search:
 
     def advanced(self, trial: Trial, *, history: list[Trial]) -> tuple[Trial, float]:
         """The trial as far as it has been trained, and its training seconds."""
-        previous, seconds = None, 0.0
+        previous, seconds, first = None, 0.0, ""
         for epoch in range(1, trial.params["epochs"] + 1):
-            trained = self.desk.want(self._epoch_step(trial, epoch=epoch, previous=previous))
+            step = self._epoch_step(trial, epoch=epoch, previous=previous)
+            first = first or step.key
+            track = partial(tracked, setup=self.setup, number=trial.number, epoch=epoch, first=first)
+            trained = self.desk.want(track(step))
             if trained is None:
                 return trial, seconds
             seconds += trained.seconds
             if trained.status == "failed":
                 return trial.model_copy(update={"status": "failed", "error": trained.error}), seconds
             title = f"trial {trial.number}, epoch {epoch}"
-            scores = self._validated(trained, title=title)
+            scores = self._validated(trained, title=title, track=track)
             probe = probed(self.setup, self.desk, adapter=trained, title=title)
             if scores is None or probe is None:
                 return trial, seconds
@@ -70,7 +76,7 @@ class _Search:
         before = (self.desk.finished(other.key) for other in self.desk.wanted if other.stage == "train")
         return replace(step, local={**step.local, **fitted_size(before)})
 
-    def _validated(self, adapter: Artifact, *, title: str) -> Artifact | None:
+    def _validated(self, adapter: Artifact, *, title: str, track: Callable[..., Step]) -> Artifact | None:
         """Scores of generated validation output of one epoch's adapter."""
         needs = {"data": self.data.key, "adapter": adapter.key}
         step = tuned_answer_step(self.setup, self.prompt, split="validation", needs=needs, title=f"validate {title}")
@@ -79,7 +85,7 @@ class _Search:
             return None
         needs = {"data": self.data.key, "predictions": answers.key}
         step = build.score_step(self.setup, split="validation", labels=self.labels, needs=needs, title=title)
-        return self.desk.want(step)
+        return self.desk.want(track(step, trained=adapter))
 
     def _lags(self, trial: Trial, *, history: list[Trial]) -> bool:
         """Never of several objectives, of which Optuna's pruners know one."""

@@ -1,0 +1,27 @@
+"""Turn steps of a trial into the same steps that also say which run of a tracker they belong to."""
+
+from dataclasses import replace
+
+from harness.jsonl import read_rows
+from harness.plan.setup import Setup
+from harness.steps import Step
+from harness.store import Artifact
+
+DIGITS = 6
+"""Of the key of a trial's first epoch."""
+
+
+def tracked(step: Step, *, setup: Setup, number: int, epoch: int, first: str, trained: Artifact | None = None) -> Step:
+    """The same step, with the same key: what looks on changes no result.
+
+    `first` is the key of the trial's first epoch, `trained` the epoch's artifact where its answers are scored.
+    """
+    trackers = setup.resolved.experiment.search.report_to
+    if not trackers:
+        return step
+    run = f"trial-{number}-{first.rpartition('-')[2][:DIGITS]}"
+    track = {"trackers": trackers, "experiment": setup.resolved.name, "run": run, "epoch": epoch}
+    if trained is not None:
+        steps = [int(row["step"]) for row in read_rows(trained.path / "log.jsonl")]
+        track |= {"step": epoch * max(steps, default=0), "loss": trained.summary["validation_loss"]}
+    return replace(step, local={**step.local, "track": track})
