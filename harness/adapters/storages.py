@@ -21,7 +21,7 @@ DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb
 """Module that talks to a database, and the package that brings it."""
 PATIENT, PATIENCE = ("sqlite", "postgresql", "mysql", "mariadb"), 10
 """Kinds of database whose drivers can be told how long to wait for a connection or a lock, and the seconds."""
-LOCK_SECONDS = 1
+LOCK_SECONDS = 3
 """Older locks of a journal are those of the dead."""
 SHORT = 6
 """Digits of the owner behind the name of a study whose own name is taken."""
