@@ -194,7 +194,7 @@ def _becomes(there: Any, wanted: Any) -> bool:
         return False
     if there.state.is_finished():
         return bool((there.state, there.values) == (wanted.state, wanted.values))
-    return there.intermediate_values.items() <= wanted.intermediate_values.items()
+    return bool(there.intermediate_values.items() <= wanted.intermediate_values.items())
 
 
 def _advanced(storage: Any, there: Any, *, wanted: Any) -> None:
