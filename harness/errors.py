@@ -2,7 +2,8 @@
 
 Exception
 ├── UserError           a mistake a person can mend: one message, exit status 2
-│   └── SpecErrors      every mistake found in one pass over the specs
+│   ├── SpecErrors      every mistake found in one pass over the specs
+│   └── StudyError      an Optuna study that cannot be written; nothing depends on it
 ├── StoreError          an artifact on disk is not what was committed
 ├── TrainingFailed      one trial cannot go on; the search records it and survives
 └── WorkerDied          the worker process ended in the middle of a step
@@ -30,6 +31,10 @@ class SpecErrors(UserError):
     def __init__(self, errors: list[UserError]) -> None:
         self.errors = errors
         super().__init__("\n".join(str(error) for error in errors))
+
+
+class StudyError(UserError):
+    """What shows a search to people cannot be written; the search goes on without."""
 
 
 class StoreError(UserError):

@@ -15,7 +15,9 @@ from harness.adapters.embeddings import resolved_embeddings
 from harness.adapters.forgetting import is_known_task
 from harness.adapters.generator import checked_engine
 from harness.adapters.models import ModelReference, resolved_model
+from harness.adapters.storages import checked_storage
 from harness.adapters.tables import corpus_files, newest_revision, source_files
+from harness.adapters.trackers import checked_login, checked_tracker
 from harness.adapters.tunable import Tuning, why_not
 from harness.canonical import file_digest
 from harness.errors import SpecErrors, UserError
@@ -84,6 +86,21 @@ def _least_trials(search: SearchSpec) -> list[dict[str, Any]]:
     space = search.space
     least = {"rank": min(space.rank), "alpha": 1.0, "dropout": 0.0, "virtual_tokens": min(space.virtual_tokens)}
     return [{**least, "target_modules": modules} for modules in search.varied.get("target_modules", ["all-linear"])]
+
+
+def checked_watchers(resolved: Resolved) -> None:
+    """Raises `UserError` where what shows the search to people is not installed."""
+    search = resolved.experiment.search
+    for place, name in enumerate(search.report_to):
+        checked_tracker(name, where=resolved.where("search", "report_to", place))
+    if search.storage is not None:
+        checked_storage(search.storage, root=resolved.root, where=resolved.where("search", "storage"))
+
+
+def checked_logins(resolved: Resolved) -> None:
+    """Raises `UserError` where a tracker would ask for a login, which nobody could answer."""
+    for place, name in enumerate(resolved.experiment.search.report_to):
+        checked_login(name, where=resolved.where("search", "report_to", place))
 
 
 def checked_keys(resolved: Resolved) -> None:

@@ -67,6 +67,10 @@ Tell = Callable[[str], None]
 """Called with why the work waits, in a few words."""
 
 
+WARNING = "warning: "
+"""Begins what is told of something that does not pass, and that a person should read."""
+
+
 def untold(text: str) -> None:
     """Nobody listens."""
 

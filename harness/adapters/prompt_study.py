@@ -6,10 +6,10 @@ so a search that was killed asks for exactly the prompts that an undisturbed one
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from harness.adapters.studies import journal, study_of
+from harness.adapters.storages import StudyPlace, write_through
+from harness.adapters.studies import study_of
 from harness.canonical import digest
 from harness.prompt_space import FIELDS, Params, Space, identity, matters, nearest_untried, settled, space_size
 from harness.records import PromptTrial
@@ -35,13 +35,10 @@ def suggested_prompt(
     return _proposed[question]
 
 
-def mirror_prompts(
-    spec: PromptSearchSpec, *, space: Space, history: Sequence[PromptTrial], path: Path, name: str
-) -> None:
-    """Write the study to a journal file that Optuna and optuna-dashboard open."""
+def mirror_prompts(*, space: Space, history: Sequence[PromptTrial], place: StudyPlace, name: str) -> None:
+    """Write the study where Optuna and optuna-dashboard open it."""
     trials = [_finished(trial, space=space) for trial in history]
-    with journal(path) as storage:
-        study_of(trials, sampler=_sampler(spec, seed=spec.seed), storage=storage, name=name)
+    write_through(trials, place=place, name=name, directions=["maximize"])
 
 
 def _new_prompt(spec: PromptSearchSpec, *, space: Space, history: Sequence[PromptTrial], number: int) -> Params | None:

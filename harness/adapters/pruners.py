@@ -34,11 +34,11 @@ def should_stop(spec: SearchSpec, *, history: Sequence[Trial], running: Trial, m
 
 
 def state_of(trial: Trial) -> Any:
-    """Optuna's word for the status of a trial that is over."""
+    """Optuna's word for the status of a trial."""
     from optuna.trial import TrialState
 
-    states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
-    return states[trial.status]
+    over = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+    return {**over, "running": TrialState.RUNNING}[trial.status]
 
 
 def _reported(study: Any, trial: Trial, *, spec: SearchSpec, metric: str) -> tuple[Any, bool]:

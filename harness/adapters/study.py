@@ -6,18 +6,18 @@ killed asks for exactly the trials that an undisturbed one asks for.
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from harness.adapters.prompt_study import suggested_prompt
 from harness.adapters.pruners import should_stop, state_of
 from harness.adapters.samplers import REMEMBERING, grid, sampler_of
-from harness.adapters.studies import journal, study_of
+from harness.adapters.storages import StudyPlace, write_through
+from harness.adapters.studies import study_of
 from harness.objectives import HIGHER_IS_BETTER, point
 from harness.records import Trial
 from harness.specs import SearchSpec
 
-__all__ = ["mirror", "should_stop", "suggested", "suggested_prompt"]
+__all__ = ["logarithmic", "mirror", "should_stop", "suggested", "suggested_prompt"]
 
 
 def suggested(spec: SearchSpec, *, history: Sequence[Trial], number: int, metric: str) -> dict[str, Any]:
@@ -32,18 +32,20 @@ def suggested(spec: SearchSpec, *, history: Sequence[Trial], number: int, metric
     return _sampled(study.ask(distributions).params, spec=spec)
 
 
-def mirror(spec: SearchSpec, *, history: Sequence[Trial], path: Path, name: str, metric: str) -> None:
-    """Write the study to a journal file that Optuna and optuna-dashboard open."""
-    with journal(path) as storage:
-        _study(spec, history=history, seed=spec.seed, metric=metric, storage=storage, name=name)
-
-
-def _study(
-    spec: SearchSpec, *, history: Sequence[Trial], seed: int, metric: str, storage: Any = None, name: str | None = None
-) -> Any:
+def mirror(spec: SearchSpec, *, history: Sequence[Trial], place: StudyPlace, name: str, metric: str) -> None:
+    """Write the study where Optuna and optuna-dashboard open it; the last trial may still be running."""
     trials = [_frozen(trial, spec=spec, metric=metric) for trial in history]
-    sampler = sampler_of(spec, seed=seed)
-    return study_of(trials, sampler=sampler, storage=storage, name=name, directions=_directions(spec))
+    write_through(trials, place=place, name=name, directions=_directions(spec))
+
+
+def logarithmic(spec: SearchSpec) -> set[str]:
+    """Parameters that are searched on a log scale."""
+    return {name for name, distribution in _distributions(spec).items() if getattr(distribution, "log", False)}
+
+
+def _study(spec: SearchSpec, *, history: Sequence[Trial], seed: int, metric: str) -> Any:
+    trials = [_frozen(trial, spec=spec, metric=metric) for trial in history]
+    return study_of(trials, sampler=sampler_of(spec, seed=seed), directions=_directions(spec))
 
 
 def _directions(spec: SearchSpec) -> list[str]:
@@ -60,8 +62,8 @@ def _proposed_again(spec: SearchSpec, *, history: Sequence[Trial]) -> Any:
 
 
 def _values(trial: Trial, *, spec: SearchSpec) -> list[float] | None:
-    """By objective; None of a trial that failed."""
-    if trial.value is None or trial.status == "failed":
+    """By objective; None of a trial that failed or goes on."""
+    if trial.value is None or trial.status in ("failed", "running"):
         return None
     return [trial.value] if len(spec.objectives) == 1 else point(trial).values(spec.objectives)
 

@@ -50,6 +50,7 @@ def trained_epoch(
     progress: Callable[[int, int], None],
     micro: int | None = None,
     reference: Path | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> EpochOutcome:
     """Train epoch `inputs["epoch"]` from the files in `previous` and write what was trained to `out`.
 
@@ -67,6 +68,7 @@ def trained_epoch(
     prefers, goes_on = _phase(inputs) == "preferences", inputs["epoch"] > 1
     start = reference if prefers and goes_on else previous
     tuned = put_on_for_training(model, inputs=inputs, path=path, previous=start)
+    watching = [_watcher(progress, inputs=inputs), *callbacks]
     try:
         trainer = _trainer(
             tuned,
@@ -74,7 +76,7 @@ def trained_epoch(
             rows=rows,
             validation=validation,
             inputs=inputs,
-            progress=progress,
+            callbacks=watching,
             out=out,
             previous=previous,
             micro=micro,
@@ -104,7 +106,7 @@ def _trainer(
     rows: list[dict[str, Any]],
     validation: Sequence[dict[str, Any]],
     inputs: dict[str, Any],
-    progress: Callable[[int, int], None],
+    callbacks: list[Any],
     out: Path,
     previous: Path | None,
     micro: int | None,
@@ -114,7 +116,7 @@ def _trainer(
     tuned.train()
     adam = optimizer(tuned, inputs=inputs)
     continued = previous if inputs["epoch"] > 1 else None  # Each phase begins with an optimiser of its own.
-    shared = {"adam": adam, "callbacks": [_watcher(progress, inputs=inputs)], "micro": micro, "out": out}
+    shared = {"adam": adam, "callbacks": callbacks, "micro": micro, "out": out}
     trainer = _of_phase(tuned, model, rows=rows, validation=validation, inputs=inputs, continued=continued, **shared)
     trainer.remove_callback(PrinterCallback)
     # The trainer drops examples whose answer lies beyond max_length; steps are counted after that.

@@ -19,7 +19,15 @@ from harness.memory import Load
 from harness.plan.power import assumed
 from harness.plan.remarks import family_remarks
 from harness.plan.state import HeldOut
-from harness.prepare import STATE, benchmarks, checked_engines, checked_method, corpus_source, data_source
+from harness.prepare import (
+    STATE,
+    benchmarks,
+    checked_engines,
+    checked_method,
+    checked_watchers,
+    corpus_source,
+    data_source,
+)
 from harness.previous import base_remarks, previous_versions
 from harness.room import shortages
 from harness.stages.audit import Audit, audited
@@ -32,6 +40,7 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     resolved = load_experiment(spec, overrides=overrides)
     with placed(resolved):
         checked_engines(resolved)
+        checked_watchers(resolved)
         if (folder := folder_at_hand(resolved.experiment.model, root=resolved.root)) is not None:
             checked_method(resolved, folder=folder)
         where = resolved.where("model", "name")

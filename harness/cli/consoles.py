@@ -34,6 +34,11 @@ def say(text: str) -> None:
     err.print(one_line(text), style="dim", markup=False)
 
 
+def warn(text: str) -> None:
+    """A line that a person should read."""
+    err.print(one_line(text), style="bold", markup=False)
+
+
 def minutes(seconds: float) -> str:
     """`40 s`, `12 min`, `3 h 05 min`."""
     if seconds < 90:

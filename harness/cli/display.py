@@ -15,7 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from harness.cli.consoles import err, minutes, say
+from harness.adapters.generator import WARNING
+from harness.cli.consoles import err, minutes, say, warn
 from harness.estimate import Work, kind_of, remaining_seconds
 from harness.halving import taken_size
 from harness.plan import Plan
@@ -101,7 +102,10 @@ class RunDisplay:
         self._bars.update(self._bar, completed=done, total=total, description=self._title(), left=self._left_text())
 
     def waiting(self, why: str) -> None:
-        """A step goes on later."""
+        """A step goes on later, or without something."""
+        if why.startswith(WARNING):
+            warn(why)
+            return
         text = f"{self._title()}: {why}"
         if not err.is_terminal:
             say(f"… {text}")

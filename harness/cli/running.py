@@ -9,9 +9,10 @@ from rich.table import Table
 
 from harness.adapters.models import model_bytes
 from harness.cli.admitting import Admission
-from harness.cli.consoles import err, out, print_json, say
+from harness.cli.consoles import out, print_json, say, warn
 from harness.cli.display import RunDisplay
 from harness.cli.main import STATUS
+from harness.cli.mirroring import StudyMirror
 from harness.cli.placing import placed
 from harness.cli.prompts import prompts_as_json, show_prompts
 from harness.cli.reporting import shown_report
@@ -24,7 +25,16 @@ from harness.objectives import rule
 from harness.plan import Goal, Plan, plan
 from harness.plan.power import expected
 from harness.plan.setup import Setup
-from harness.prepare import STATE, checked_engines, checked_keys, keys_in_the_clear, prepared, uses_hub
+from harness.prepare import (
+    STATE,
+    checked_engines,
+    checked_keys,
+    checked_logins,
+    checked_watchers,
+    keys_in_the_clear,
+    prepared,
+    uses_hub,
+)
 from harness.report.losing import named
 from harness.report.text import one_line
 from harness.report.trial_rows import TriedTrial
@@ -109,6 +119,7 @@ def _reached(
     resolved = load_experiment(spec, overrides=overrides)
     with placed(resolved):
         checked_engines(resolved)
+        checked_watchers(resolved)
         setup = prepared(resolved, say=say)
     folder = resolved.root / STATE
     with room_in(folder), _alone(folder), placed(resolved):
@@ -118,15 +129,18 @@ def _reached(
             store.forget_failed()
         if not plan(setup, finished=store.find, goal=goal).done:  # What is finished asks nobody.
             checked_keys(resolved)
+            checked_logins(resolved)
             for remark in keys_in_the_clear(resolved).values():
-                err.print(one_line(f"warning: {remark}"), style="bold", markup=False)
+                warn(f"warning: {remark}")
         with (
             _display(setup, store) as display,
             LocalWorker(store, folder=folder, offline=not uses_hub(setup)) as worker,
         ):
             admit = Admission(setup, store, goal=goal, force=force)
-            finished = run_to_goal(setup, store=store, executor=worker, display=display, goal=goal, admit=admit)
-        mirror_studies(setup, finished, folder=folder / "studies")
+            mirror = StudyMirror(setup, state=folder, warn=warn)
+            finished = run_to_goal(
+                setup, store=store, executor=worker, display=display, goal=goal, admit=admit, watch=mirror
+            )
     if finished.refusal is not None:
         raise finished.refusal
     return setup, store, finished
@@ -139,23 +153,6 @@ def _display(setup: Setup, store: Store) -> RunDisplay:
         return planned_work(setup, current, weight_bytes=weights)
 
     return RunDisplay(store.find, work=work, power=lambda current: expected(setup, current))
-
-
-def mirror_studies(setup: Setup, finished: Plan, *, folder: Path) -> None:
-    """Every search as an Optuna study on disk, for optuna-dashboard: `NAME` and, of prompts, `NAME.FAMILY`."""
-    from harness.adapters.prompt_study import mirror_prompts
-    from harness.adapters.study import mirror
-
-    name = setup.resolved.name
-    if finished.trials:
-        spec = setup.resolved.experiment.search
-        mirror(spec, history=finished.trials, path=folder / f"{name}.journal", name=name, metric=setup.metric)
-    for family in setup.resolved.families:
-        found = finished.prompt_searches.get(family.family)
-        if family.search and found and found.known:
-            title = f"{name}.{family.family}"
-            path = folder / f"{title}.journal"
-            mirror_prompts(family.search, space=found.space, history=found.known, path=path, name=title)
 
 
 @contextmanager

@@ -17,8 +17,8 @@ _FILES: dict[type[Spec], str] = {
     TaskSpec: "tasks/NAME/task.yaml",
     BaselineSpec: "baselines/NAME.yaml",
 }
-_SECRET = ("api", "key_env")
-"""Their values may hold a key to an API by mistake; messages end up in logs."""
+_SECRET = ("api", "key_env", "storage")
+"""Their values may hold a key or a password by mistake; messages end up in logs."""
 MOST = 100
 """Characters of a section that is written on one line."""
 

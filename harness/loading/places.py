@@ -1,5 +1,6 @@
 """Turn key paths into the places where a person wrote them: a file's line, or a --set."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +24,14 @@ class Override:
         return override_place(self.typed)
 
 
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@|(?<=[?&])\w*(pass|pwd|secret|token)\w*=[^&\s]*", re.IGNORECASE)
+"""Inside an address."""
+
+
 def override_place(typed: str) -> str:
-    """What stands before the message of an override: `--set search.trials=0`."""
-    return f"--set {clipped(typed) or repr(typed)}"
+    """What stands before the message of an override: `--set search.trials=0`; without passwords."""
+    safe = _CREDENTIALS.sub("…", typed)
+    return f"--set {clipped(safe) or repr(safe)}"
 
 
 @dataclass(frozen=True)

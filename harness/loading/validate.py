@@ -17,8 +17,8 @@ from harness.specs.base import Spec
 SpecT = TypeVar("SpecT", bound=Spec)
 
 _UNKNOWN = "extra_forbidden"
-_SECRET = (("api",), ("key_env",))
-"""Where people put the key to an API by mistake; messages end up in logs."""
+_SECRET = (("api",), ("key_env",), ("storage",))
+"""Where people put a key or a password by mistake; messages end up in logs."""
 _TINY = 1e-3
 """A bound below this is written out, and is there to rule out 0."""
 

@@ -1,6 +1,8 @@
 """Turn finished epochs into trials, and trials into the next missing step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from harness.halving import fitted_size
@@ -12,6 +14,7 @@ from harness.plan.desk import Desk
 from harness.plan.further import Further, Lap, trial_steps
 from harness.plan.probing import Probe, probed
 from harness.plan.setup import Setup
+from harness.plan.tracking import tracked
 from harness.prompts import PromptConfig
 from harness.records import Epoch, Trial
 from harness.steps import Step
@@ -36,7 +39,8 @@ class _Search:
         """The trial as far as it has been trained, and its training seconds."""
         seconds, steps = 0.0, self._steps(trial)
         for place, (lap, step) in enumerate(steps, start=1):
-            trained = self.desk.want(self._fitting(step))
+            track = partial(tracked, setup=self.setup, number=trial.number, lap=lap, first=steps[0][1].key)
+            trained = self.desk.want(track(self._fitting(step)))
             if trained is None:
                 return trial, seconds
             seconds += trained.seconds
@@ -45,7 +49,7 @@ class _Search:
             if not lap.scored:
                 continue
             title, last = f"trial {trial.number}, epoch {len(trial.epochs) + 1}", place == len(steps)
-            scores = self._validated(trained, title=title)
+            scores = self._validated(trained, title=title, track=track)
             probe = probed(self.setup, self.desk, adapter=trained, title=title)
             if scores is None or probe is None:
                 return trial, seconds
@@ -75,7 +79,7 @@ class _Search:
         before = (self.desk.finished(other.key) for other in self.desk.wanted if other.stage == "train")
         return replace(step, local={**step.local, **fitted_size(before)})
 
-    def _validated(self, adapter: Artifact, *, title: str) -> Artifact | None:
+    def _validated(self, adapter: Artifact, *, title: str, track: Callable[..., Step]) -> Artifact | None:
         """Scores of generated validation output of one epoch's adapter."""
         needs = {"data": self.data.key, "adapter": adapter.key}
         step = tuned_answer_step(self.setup, self.prompt, split="validation", needs=needs, title=f"validate {title}")
@@ -84,7 +88,7 @@ class _Search:
             return None
         needs = {"data": self.data.key, "predictions": answers.key}
         step = build.score_step(self.setup, split="validation", labels=self.labels, needs=needs, title=title)
-        return self.desk.want(step)
+        return self.desk.want(track(step, trained=adapter))
 
     def _lags(self, trial: Trial, *, history: list[Trial]) -> bool:
         """Never of several objectives, of which Optuna's pruners know one."""

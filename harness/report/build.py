@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from harness.adapters import study
 from harness.jsonl import read_lines, read_rows
 from harness.metrics import metric_info
 from harness.objectives import champion, rule
@@ -23,6 +24,7 @@ from harness.report.estimates import estimates
 from harness.report.further import further_rows
 from harness.report.prompt_caveats import unfitting_trials
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
+from harness.report.search_views import search_views
 from harness.report.trade_offs import trade_offs
 from harness.report.tried import clocked_epochs, tried
 from harness.store import Artifact, Store
@@ -69,6 +71,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         trials=finished.trials,
         tried=tried(setup, finished, store=store, kept=kept),
         **_sought(setup, finished),
+        searches=search_views(finished, logarithmic=study.logarithmic(experiment.search)),
         effort=spent.sides,
         effort_by_family=spent.families,
         effort_notes=spent.notes,

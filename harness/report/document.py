@@ -8,6 +8,7 @@ from harness.records import Record, Trial, Verdict
 from harness.report.data_rows import DataSummary, ShownExample
 from harness.report.estimate_rows import EstimateRow
 from harness.report.prompt_rows import ShownPrompt
+from harness.report.search_rows import SearchView
 from harness.report.trade_rows import TradeOff
 from harness.report.trial_rows import TriedTrial
 
@@ -239,6 +240,8 @@ class Report(Record):
     """How the champion was found among the trials."""
     trade_offs: list[TradeOff] = Field(default_factory=list)
     """What the trials gained, forgot and cost; empty where nothing was probed and there is one objective."""
+    searches: list[SearchView] = Field(default_factory=list)
+    """What each parameter did to the validation score, of the search for an adapter and of those for prompts."""
     effort: list[Effort]
     """What each side spent."""
     effort_by_family: list[Effort] = Field(default_factory=list)

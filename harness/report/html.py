@@ -19,6 +19,7 @@ from harness.report import (
     plots,
     prompt_facts,
     scatter,
+    slice_plots,
     text,
     trade_words,
     views,
@@ -46,7 +47,7 @@ def _environment() -> Environment:
     )
     for module in (
         *(curves, effort_table, epoch_table, estimate_table, formats, losing, loss_curves),
-        *(plots, prompt_facts, scatter, text, trade_words, views),
+        *(plots, prompt_facts, scatter, slice_plots, text, trade_words, views),
     ):
         environment.globals |= _public(module)
     environment.globals["LONGEST"] = LONGEST

@@ -10,6 +10,7 @@ from harness.report.effort_table import COUNTED, effort_table
 from harness.report.estimates_markdown import estimates
 from harness.report.gfm import inline, name, table
 from harness.report.prompts_markdown import prompts
+from harness.report.search_markdown import searched_parameters
 from harness.report.text import shortened
 from harness.report.trade_markdown import trade_section
 from harness.report.tried_markdown import chosen_epochs, tried
@@ -195,6 +196,7 @@ def _search(report: Report) -> Iterator[str]:
     same = ", ".join(f"{inline(key)} {inline(formats.plain(value))}" for key, value in shared.items())
     yield f"The same in all: {same}." if same else ""
     yield chosen_epochs(report)
+    yield from searched_parameters(report)
 
 
 def _trial_row(trial: Trial, *, names: Sequence[str], report: Report) -> list[str]:

@@ -34,8 +34,9 @@ def run_to_goal(
     display: Display,
     goal: Goal = "verdict",
     admit: Callable[[Plan], None] = lambda current: None,
+    watch: Callable[[Plan], None] = lambda current: None,
 ) -> Plan:
-    """Plan, do what is missing, plan again; the plan that misses nothing is the result.
+    """Plan, do what is missing, plan again; the plan that misses nothing is the result, and `watch` sees every one.
 
     The ledger is opened before the first step that looks at test scores. `admit` sees every plan before its steps are
     done, and raises `UserError` where they should not be.
@@ -44,6 +45,7 @@ def run_to_goal(
         current = plan(setup, finished=store.find, goal=goal)
         admit(current)
         display.planned(current)
+        watch(current)
         if current.done:
             return current
         for step in current.missing:

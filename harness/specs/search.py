@@ -9,6 +9,7 @@ from harness.methods import METHODS, MethodName
 from harness.specs.base import Positive, Spec, misfit
 from harness.specs.further import MixSpec, PreferencesSpec, ReplaySpec, TextSpec
 from harness.specs.objectives import ForgetsSpec, Objective, checked_objectives
+from harness.specs.storage import EXAMPLE, StorageUrl
 
 
 def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
@@ -18,6 +19,7 @@ def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
     return ends
 
 
+Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]
 GRID_POINTS = 4
 """Values that a grid takes from a range, both ends included."""
 Count = Annotated[int, Field(ge=1)]
@@ -98,6 +100,15 @@ class SearchSpec(Spec):
     """Share of the steps that warm the learning rate up; cosine decay follows."""
     weight_decay: float = Field(default=0.01, ge=0)
     """AdamW weight decay."""
+    storage: StorageUrl | None = Field(default=None, examples=[EXAMPLE])
+    """Database that the Optuna study is written to while the search goes on, such as `sqlite:///studies.db` or
+    `postgresql://USER@HOST/NAME`; null: the file `.harness/studies/NAME.journal`. The password is read from the
+    environment variable HARNESS_STORAGE_PASSWORD.
+    """
+    report_to: list[Tracker] = Field(default_factory=list, examples=[["tensorboard"]])
+    """Trackers that are told of each step and each epoch's validation scores. They change no result; each is an
+    optional extra.
+    """
     text: TextSpec | None = None
     """Plain text to learn before the task; null: none."""
     mix: MixSpec | None = None

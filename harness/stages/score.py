@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from harness.adapters.trackers import Track
 from harness.jsonl import read_lines, read_rows, write_lines
 from harness.metrics.answers import parsed_label
 from harness.records import Example, Prediction
@@ -18,10 +19,19 @@ def write_scores(job: Job) -> dict[str, Any]:
     leaked = leaked_ids(job.needs) if job.inputs["split"] == "test" else set()
     write_lines(job.out / "scores.jsonl", [{**row, "leaked": row["example_id"] in leaked} for row in rows])
     certified = [row for row in rows if row["example_id"] not in leaked]
-    return {
-        "mean": means(certified, metrics=job.inputs["metrics"]),
-        "invalid": sum(not row["valid"] for row in certified),
-    }
+    found = means(certified, metrics=job.inputs["metrics"])
+    _tracked(job, found)
+    return {"mean": found, "invalid": sum(not row["valid"] for row in certified)}
+
+
+def _tracked(job: Job, scores: dict[str, float]) -> None:
+    """Tell the trackers of the trial whose epoch this is; scores on test items never go there."""
+    track = Track.of(job.local)
+    if track is None or job.cache is None or job.inputs["split"] == "test":
+        return
+    from harness.adapters.tracker_runs import track_scores
+
+    track_scores(track, state=job.cache, tell=job.tell, scores=scores)
 
 
 def leaked_ids(needs: dict[str, Path]) -> set[str]:

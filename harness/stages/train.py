@@ -21,27 +21,31 @@ LOSSES = "losses.jsonl"
 def write_epoch(job: Job) -> dict[str, Any]:
     """Weights and optimiser as safetensors, log.jsonl by step, losses.jsonl by example, clock.jsonl; summary: means."""
     from harness.adapters.halving import in_memory
+    from harness.adapters.tracker_runs import tracking
+    from harness.adapters.trackers import Track
     from harness.adapters.tuning import trained_epoch
 
     rows, validation = epoch_rows(job), validation_rows(job)
     settings = job.inputs["settings"]
-    outcome, size = in_memory(
-        lambda micro: trained_epoch(
-            rows,
-            validation=validation,
-            inputs=job.inputs,
-            path=job.local["model_path"],
-            model_name=job.local["model_name"],
-            previous=job.needs.get("previous"),
-            reference=job.needs.get("reference"),
-            out=job.out,
-            progress=job.progress,
-            micro=micro,
-        ),
-        size=first_size(settings, local=job.local),
-        batch=settings["batch_size"],
-        tell=job.tell,
-    )
+    with tracking(Track.of(job.local), state=job.cache, tell=job.tell) as callbacks:
+        outcome, size = in_memory(
+            lambda micro: trained_epoch(
+                rows,
+                validation=validation,
+                inputs=job.inputs,
+                path=job.local["model_path"],
+                model_name=job.local["model_name"],
+                previous=job.needs.get("previous"),
+                reference=job.needs.get("reference"),
+                out=job.out,
+                progress=job.progress,
+                micro=micro,
+                callbacks=callbacks,
+            ),
+            size=first_size(settings, local=job.local),
+            batch=settings["batch_size"],
+            tell=job.tell,
+        )
     write_lines(job.out / "log.jsonl", outcome.log)
     write_lines(job.out / LOSSES, outcome.measures.losses)
     # Not in the summary, which is the same on every machine: it is shown, and part of nothing that is chosen.

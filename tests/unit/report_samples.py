@@ -3,6 +3,7 @@
 from typing import Any
 
 import report_parts as parts
+import report_searches
 
 from harness.report.data_rows import Answer, Duplicate, ShownExample
 from harness.report.document import Arm, Forgetting, LeakedCheck, Report
@@ -39,6 +40,7 @@ def fine_tune_report() -> Report:
         prompts=parts.prompts(),
         trials=parts.four_trials(),
         tried=parts.tried(),
+        searches=report_searches.searches(),
         effort=parts.effort(),
         effort_by_family=parts.effort_by_family(),
         estimates=parts.estimates(),
@@ -130,6 +132,7 @@ def bare_report() -> Report:
         "leaderboard": [row for row in full.leaderboard if row.kind != "tuned"],
         "trials": [parts.trial(0, {"rank": 8}, [], "failed", error="loss is not finite at step 3")],
         "tried": [],
+        "searches": [],
         "effort": full.effort[:1],
         "effort_by_family": [],
         "effort_notes": [],
@@ -178,6 +181,7 @@ def hostile_report() -> Report:
         "prompts": [_hostile_prompt(shown) for shown in full.prompts],
         "trials": [t.model_copy(update={"error": evil, "params": {evil: evil}}) for t in full.trials],
         "tried": [_hostile_tried(row) for row in full.tried],
+        "searches": report_searches.hostile_searches(evil),
         "forgetting": [found.model_copy(update={"benchmark": evil}) for found in full.forgetting],
         "slices": [row.model_copy(update={"slice": evil, "against": evil, "sentence": evil}) for row in full.slices],
         "ships": [row.model_copy(update={"sentence": evil}) for row in full.ships],

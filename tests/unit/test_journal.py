@@ -6,6 +6,7 @@ import pytest
 from test_study import SPEC, searched
 
 from harness.adapters import study
+from harness.adapters.storages import StudyPlace
 from harness.errors import UserError
 from harness.specs import SpaceSpec
 
@@ -28,14 +29,14 @@ def ranks(storage: object, *, name: str = "demo") -> list[int]:
 
 def mirrored(path: Path, *, trials: int) -> list[int]:
     history = searched(SPEC, history=[], until=trials)
-    study.mirror(SPEC, history=history, path=path, name="demo", metric="m")
+    study.mirror(SPEC, history=history, place=StudyPlace(path), name="demo", metric="m")
     return [one.params["rank"] for one in history]
 
 
 @pytest.mark.parametrize("name", ["demo", "another"])
 def test_a_study_from_another_spec_is_replaced(tmp_path: Path, name: str) -> None:
     path = tmp_path / "s.journal"
-    study.mirror(FOREIGN, history=searched(FOREIGN, history=[], until=5), path=path, name=name, metric="m")
+    study.mirror(FOREIGN, history=searched(FOREIGN, history=[], until=5), place=StudyPlace(path), name=name, metric="m")
     assert ranks(opened(path), name=name) != []
     assert mirrored(path, trials=3) == ranks(opened(path))
 

@@ -11,7 +11,7 @@ from workspace import assert_one_line, failure, make_workspace, swap, write
 
 from harness.adapters import study
 from harness.asks import Sizes
-from harness.cli.running import mirror_studies
+from harness.cli.mirroring import StudyMirror
 from harness.estimate import Work, expected_work
 from harness.family_asks import every_family_asks
 from harness.loading import load_experiment
@@ -263,7 +263,9 @@ def test_every_search_is_written_through_to_a_study_of_its_own(spec: Path, tmp_p
 
     setup = setup_of(spec)
     plan = FakeWorld(planted).reach(setup, goal="search")
-    mirror_studies(setup, plan, folder=tmp_path / "studies")
+    told: list[str] = []
+    StudyMirror(setup, state=tmp_path, warn=told.append)(plan)
+    assert told == []
     assert sorted(path.name for path in (tmp_path / "studies").iterdir()) == [
         "first.journal",
         "first.optimised.journal",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.adapters.prompt_study import mirror_prompts, suggested_prompt
+from harness.adapters.storages import StudyPlace
 from harness.prompt_space import FIELDS, Params, identity, nearest_untried, settled, space_size
 from harness.prompts import ordered
 from harness.records import PromptTrial
@@ -126,7 +127,7 @@ def test_the_journal_opens_as_an_optuna_study(tmp_path: Path) -> None:
     spec, path = PromptSearchSpec(trials=6), tmp_path / "studies" / "first.optimised.journal"
     history = searched(spec, space=SPACE)
     for _ in range(2):
-        mirror_prompts(spec, space=SPACE, history=history, path=path, name="first.optimised")
+        mirror_prompts(space=SPACE, history=history, place=StudyPlace(path), name="first.optimised")
     loaded = optuna.load_study(study_name="first.optimised", storage=JournalStorage(JournalFileBackend(str(path))))
     assert [one.params for one in loaded.trials] == [one.params for one in history]
     assert [one.user_attrs["arm"] for one in loaded.trials] == [one.arm for one in history]

@@ -174,7 +174,7 @@ def test_outputs_can_be_written_as_utf8_and_markdown_lines_start_as_meant(sample
         assert output.encode("utf-8")
     starts = re.compile(
         r"(?:#{1,3} |- |\| |> |>$|\*\*|Task |A regression |The same|Model |Not |Nothing |No |\d+ more|$|"
-        r"System message:|Template:$|As asked for |Worked examples or )"
+        r"On validation\. |System message:|Template:$|As asked for |Worked examples or )"
     )
     assert all(starts.match(line) for line in beside_blocks(render_markdown(report)).splitlines())
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from harness.adapters import study
+from harness.adapters.storages import StudyPlace
 from harness.records import Epoch, Trial
 from harness.specs import SearchSpec, SpaceSpec
 
@@ -78,7 +79,7 @@ def test_a_study_of_trade_offs_opens_with_its_front(tmp_path: Any) -> None:
 
     spec = SPEC.model_copy(update={"objectives": ["metric", "forgetting"]})
     history, path = traded(spec, history=[], until=10), tmp_path / "s.journal"
-    study.mirror(spec, history=history, path=path, name="demo", metric="m")
+    study.mirror(spec, history=history, place=StudyPlace(path), name="demo", metric="m")
     loaded = optuna.load_study(study_name="demo", storage=JournalStorage(JournalFileBackend(str(path))))
     assert [direction.name for direction in loaded.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert [one.number for one in loaded.best_trials] == front(history, objectives=spec.objectives)
@@ -98,21 +99,6 @@ def test_the_median_stops_a_trial_that_lags() -> None:
     assert not study.should_stop(SPEC, history=history, running=trial(3, params, 0.7, status="running"), metric="m")
     unpruned = SPEC.model_copy(update={"pruner": "none"})
     assert not study.should_stop(unpruned, history=history, running=trial(3, params, 0.2, status="running"), metric="m")
-
-
-def test_the_journal_opens_as_an_optuna_study(tmp_path: Any) -> None:
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    history = searched(SPEC, history=[], until=4)
-    for _ in range(2):
-        study.mirror(SPEC, history=history, path=tmp_path / "s.journal", name="demo", metric="m")
-    loaded = optuna.load_study(
-        study_name="demo", storage=JournalStorage(JournalFileBackend(str(tmp_path / "s.journal")))
-    )
-    assert [one.params["rank"] for one in loaded.trials] == [one.params["rank"] for one in history]
-    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".new"] == []
 
 
 def test_a_grid_takes_each_combination_once() -> None:
