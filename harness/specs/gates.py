@@ -171,7 +171,7 @@ class GatesSpec(Spec):
 
     @model_validator(mode="after")
     def _seeds_of_a_recipe(self) -> "GatesSpec":
-        if self.scope != "recipe" and "seeds" in self.model_fields_set:
+        if self.scope != "recipe" and self.seeds != type(self).model_fields["seeds"].default:
             what = "is artifact, the one adapter that was chosen; seeds are those of a recipe"
             raise misfit(what, fix="recipe", fields=("scope", "seeds"))
         return self

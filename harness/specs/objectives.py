@@ -24,7 +24,7 @@ class ForgetsSpec(Spec):
 
 
 def checked_objectives(objectives: list[Objective], *, sampler: str, pruner: str | None, tied: float | None) -> None:
-    """Raises a misfit where they do not go together; `pruner` and `tied` are None where nobody wrote them."""
+    """Raises a misfit where they do not go together; `pruner` and `tied` are None where they are as by default."""
     if objectives[0] != "metric":
         rest = ", ".join(name for name in dict.fromkeys(objectives) if name != "metric")
         fix = f"[metric, {rest}]"

@@ -150,12 +150,13 @@ class SearchSpec(Spec):
 
     @model_validator(mode="after")
     def _objectives_agree(self) -> "SearchSpec":
-        written = self.model_fields_set
+        """What is as it is by default was perhaps not written, and is of no weight."""
+        fields = type(self).model_fields
         checked_objectives(
             self.objectives,
             sampler=self.sampler,
-            pruner=self.pruner if "pruner" in written else None,
-            tied=self.tied if "tied" in written else None,
+            pruner=None if self.pruner == fields["pruner"].default else self.pruner,
+            tied=None if self.tied == fields["tied"].default else self.tied,
         )
         return self
 

@@ -69,7 +69,7 @@ def test_a_model_that_reads_padding_scores_each_label_as_if_alone() -> None:
     set_seed(0)
     shape = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 2, "context_length": 256}
     rwkv: Any = RwkvForCausalLM(RwkvConfig(**shape)).eval()
-    model: Any = SimpleNamespace(base=rwkv, active=rwkv)
+    model: Any = SimpleNamespace(base=rwkv, active=rwkv, virtual_tokens=0)
     context, labels = [5, 6, 7, 8], [[1, 2], [3, 4, 9, 10, 11, 12, 13, 14]]
     (together,) = scored_rows(model, [Packed(context, branches(labels))], None)
     for label, score in zip(labels, together, strict=True):

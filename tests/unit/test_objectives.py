@@ -188,7 +188,7 @@ REFUSED = [
     ("search.objectives=[metric, speed]", "is 'speed'; needs one of metric, forgetting, cost", "objectives"),
     ("search.tied=0.01", "names metric alone; tied is about several", "objectives: [metric, forgetting]"),
     ("search={objectives: [metric, cost], sampler: cmaes}", "which knows one objective", "sampler=tpe"),
-    ("search={objectives: [metric, cost], pruner: median}", "pruners know one objective", "pruner=none"),
+    ("search={objectives: [metric, cost], pruner: hyperband}", "pruners know one objective", "pruner=none"),
     ("search.forgets.cross_entropy=0", "needs more than 0", "cross_entropy=0.5"),
     ("gates.seeds=4", "is artifact, the one adapter that was chosen; seeds are those of a recipe", "scope: recipe"),
     ("gates={scope: recipe, seeds: 2}", "is 2; needs at least 3", "seeds=3"),

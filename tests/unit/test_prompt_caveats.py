@@ -141,10 +141,10 @@ def test_baselines_names_what_did_not_fit(
     setup, world, plan = reached(tmp_path, goal="baselines")
     monkeypatch.setattr(running, "_reached", lambda *args, **more: (setup, world, plan))
     monkeypatch.chdir(tmp_path)
-    assert running.baselines_command(Path("x.yaml"), overrides=[], every=False, json=False) == 0
+    assert running.baselines_command(Path("x.yaml"), overrides=[], every=False, force=False, json=False) == 0
     told = capsys.readouterr().out
     assert unfitting(plan.baselines)
     assert all(line in told.splitlines() for line in unfitting(plan.baselines))
     assert "item-9 and 2 more" in told
-    assert running.baselines_command(Path("x.yaml"), overrides=[], every=False, json=True) == 0
+    assert running.baselines_command(Path("x.yaml"), overrides=[], every=False, force=False, json=True) == 0
     assert capsys.readouterr().out.count('"item-11"') == 2
