@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from light_stages import HOLD, PULSE
+from planted_model import write_weights
 from workspace import write
 
 from harness.cli.main import status
@@ -57,11 +59,11 @@ def light_workspace(folder: Path) -> Path:
         "baselines/trivial.yaml": TRIVIAL,
         "words.csv": "\n".join(["word,answer", *rows]),
         "model/config.json": "{}",
-        "model/model.safetensors": "0" * 1000,
         "site/sitecustomize.py": INSTEAD,
     }
     for name, text in files.items():
         write(folder, name, text)
+    write_weights(folder / "model/model.safetensors", {"model.embed_tokens.weight": (10, 4)}, size=1000)
     return folder
 
 
@@ -74,6 +76,8 @@ def started(root: Path, command: str = "run") -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Tests that a shell runs in the background are deaf to Ctrl-C, and so would be what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env=os.environ | _light(root),
     )
 

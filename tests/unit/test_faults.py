@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import numpy as np
 import pytest
 from light_run import (
     VERDICTS,
@@ -32,10 +33,13 @@ from light_run import (
     weights,
 )
 from light_stages import FITS
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
 from workspace import write
 
+from harness.disk import no_room
 from harness.errors import StoreError
-from harness.runner.execute import InProcess
+from harness.runner.execute import InProcess, _attempted
 from harness.steps import Step
 from harness.store import Store
 
@@ -188,6 +192,30 @@ def test_a_full_disk_is_one_message_and_costs_nothing_finished(
     assert all((path / "artifact.json").is_file() for path in (root / ".harness/store").glob("*")), "no half artifact"
     assert epochs(root) == {}, "no trial is blamed for it"
     ends_like(root, undisturbed)
+
+
+def test_weights_that_find_no_room_are_not_blamed_on_the_trial(tmp_path: Path) -> None:
+    """safetensors raises an error of its own, which only says in words what the system said."""
+    with limited(1000), pytest.raises(SafetensorError) as caught:
+        save_file({"weight": np.zeros(10_000)}, str(tmp_path / "optimizer.safetensors"))
+    assert str(no_room(caught.value, where=tmp_path)).startswith(f"{tmp_path}: a file would become larger")
+    full = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+    assert str(no_room(full)).startswith("the disk is full. Fix: make room;")
+    with pytest.raises(SafetensorError):
+        _attempted(Step("judge", {}, optional=True), _raising(full))
+
+
+def _raising(error: Exception) -> Any:
+    """What a stage is given, if reading it raises."""
+
+    class Job:
+        @property
+        def inputs(self) -> dict[str, Any]:
+            raise error
+
+        needs = inputs
+
+    return Job()
 
 
 def test_a_disk_that_fills_while_the_study_is_written_is_one_message(done: Path, undisturbed: Path) -> None:
