@@ -9,6 +9,8 @@ HARDLY = 0.05
 """A training loss that falls by less from the first epoch to the last, over the same examples, has learnt nothing."""
 HARDLY_IN_STEPS = 0.2
 """The same from the first steps to the last, over other examples: a few batches differ by a tenth by chance."""
+FEWEST_STEPS = 10
+"""The first and the last of fewer steps are the same ones, or differ by their examples alone."""
 STEEP, STEEP_NATS = 0.15, 0.1
 """A validation loss that fell by this share, and by so many nats, in the very last epoch was on its way down."""
 CEILING = 0.95
@@ -30,15 +32,18 @@ def _unmoved(facts: Facts) -> Finding | None:
         rule="underfitting",
         evidence=f"Training loss hardly fell: {start:.3f} nats in the first steps, {end:.3f} in the last.",
         remedy="A higher learning rate first, then a higher rank and more epochs.",
-        change=rates(3 * facts.rate, 30 * facts.rate),
+        change=rates(facts.rate, 10 * facts.rate),
     )
 
 
 def _moved(facts: Facts) -> bool:
-    """Whether the loss fell; over the same examples where there were several epochs, as steps differ by chance."""
+    """Whether the loss fell; over the same examples where there were several epochs, as steps differ by chance.
+
+    Of a few steps nobody can tell.
+    """
     in_steps = fall(*began_and_ended(facts))
     if len(facts.epochs) == 1:
-        return in_steps >= HARDLY
+        return in_steps >= HARDLY or sum(map(len, facts.steps)) < FEWEST_STEPS
     return in_steps >= HARDLY_IN_STEPS or fall(facts.epochs[0].train_loss, facts.epochs[-1].train_loss) >= HARDLY
 
 

@@ -62,7 +62,7 @@ TREE = {"type": ["array", "integer"], "items": {"$ref": "#"}}
 HOSTILE = [f"{'[' * depth}0{']' * depth}" for depth in (100, 300, 400, 600, 900, 5_000)]
 
 
-# The alarm that ends a hostile answer may ring in a destructor, where Python swallows and tells it; then it rings again.
+# The alarm that ends a hostile answer may ring in a destructor, where Python swallows it and tells; it rings again.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     "schema", [TREE, {"uniqueItems": True}, {"enum": [[[]]]}, {"multipleOf": 0.3}, {"multipleOf": 7}, {"minimum": 1}]

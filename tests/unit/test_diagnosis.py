@@ -93,7 +93,7 @@ def test_underfitting_by_a_loss_that_hardly_falls() -> None:
     one = found(flat, "underfitting")
     assert one is not None
     assert "2.000 nats in the first steps, 1.920 in the last" in one.evidence
-    assert one.change == "search.space.learning_rate: [0.003, 0.03]"
+    assert one.change == "search.space.learning_rate: [0.001, 0.01]"
     fallen = replace(flat, epochs=epochs((2.0, 1.95, 1.89), (2.0, 2.0, 1.99), SCORES))
     assert found(fallen, "underfitting") is None
     later = replace(flat, steps=falling((1.95, 1.95, 1.59)), epochs=epochs((2.0, 1.95, 1.92), (2, 2, 1.99), SCORES))
@@ -104,6 +104,7 @@ def test_underfitting_of_one_epoch_looks_at_its_steps() -> None:
     once = well(epochs=epochs([1.97], [1.9], [0.6]), best_epoch=1, steps=[[2.0] * 3 + [1.95] * 17])
     assert found(once, "underfitting") is not None
     assert found(replace(once, steps=[[2.0] * 3 + [1.85] * 17]), "underfitting") is None
+    assert found(replace(once, steps=[[2.0] * 9]), "underfitting") is None
 
 
 def test_underfitting_by_epochs_that_ended_too_soon() -> None:
