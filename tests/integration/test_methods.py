@@ -175,7 +175,7 @@ def unbroken(world: World, method: MethodName) -> list[torch.Tensor]:
     out, model = world.work / f"{method}-unbroken", held(world, method)
     out.mkdir()
     more: dict[str, Any] = {"rows": ROWS, "validation": [], "micro": None, "out": out, "previous": None}
-    more["progress"] = lambda done, total: None
+    more["callbacks"] = []
     one, two = inputs(method), inputs(method, epoch=2)
     set_seed(epoch_seed(one))
     tuned = put_on_for_training(model, inputs=one, path=str(world.base), previous=None)
