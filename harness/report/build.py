@@ -10,26 +10,25 @@ from harness.plan import Plan, ScoredArm, family_champions
 from harness.plan.certify import best_adapter, opening_in
 from harness.plan.desk import Desk
 from harness.plan.setup import Setup
-from harness.records import Example, Prediction, Trial, Verdict
+from harness.records import Example, Prediction, Verdict
 from harness.report import checked, tables
 from harness.report.asked import shown_prompts
 from harness.report.caveats import headline, warnings
 from harness.report.data_rows import Answer, DataSummary, Duplicate, ShownExample
-from harness.report.document import Arm, Forgetting, Report
+from harness.report.document import Forgetting, Report
 from harness.report.effort import efforts
 from harness.report.effort_table import TIMED
 from harness.report.epoch_table import CLOCKED
 from harness.report.estimate_table import WORK
 from harness.report.estimates import estimates
 from harness.report.further import further_rows
-from harness.report.prompt_caveats import unfitting_trials
+from harness.report.leaderboard import leaderboard
 from harness.report.seal import looks_left, with_verdict_alone, without_test_scores
 from harness.report.search_views import search_views
 from harness.report.trade_offs import trade_offs
 from harness.report.tried import clocked_epochs, tried
 from harness.store import Artifact, Store
 from harness.trained import weights_hash
-from harness.wording import configuration
 
 NO_TRIAL = "Every trial of the search failed, so there is no fine-tuned model to judge; keep prompting for now."
 
@@ -66,7 +65,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         champion=finished.champions.get("tuned"),
         best_prompt=best.arm.name,
         conditions=checked.conditions(judged),
-        leaderboard=_leaderboard(finished, frame=frame, metric=setup.metric, store=store),
+        leaderboard=leaderboard(finished, frame=frame, metric=setup.metric, store=store),
         prompts=shown_prompts(setup, finished, best=best.arm.name),
         trials=finished.trials,
         tried=tried(setup, finished, store=store, kept=kept),
@@ -129,82 +128,6 @@ def _best_prompt(setup: Setup, finished: Plan) -> ScoredArm:
     """The strongest family champion, on the test set where it was met; described, never chosen by it."""
     met = finished.tested or family_champions(setup, finished.baselines)
     return max(met.values(), key=lambda scored: float(scored.scores.summary["mean"][setup.metric]))
-
-
-def _leaderboard(finished: Plan, *, frame: Any, metric: str, store: Store) -> list[Arm]:
-    """Champions by test score, then everything else by validation score."""
-    bounds = tables.intervals(frame, metric=metric)
-    tested = {scored.arm.name: scored for scored in finished.tested.values()}
-    rows = [_prompt_row(scored, tested=tested.get(scored.arm.name), bounds=bounds) for scored in finished.baselines]
-    rows += [
-        _trial_row(trial, finished=finished, bounds=bounds, truncated=unfitting_trials(finished, store=store))
-        for trial in finished.trials
-        if trial.value is not None
-    ]
-    return sorted(
-        rows,
-        key=lambda row: (row.test is None, -(row.test or row.validation)[metric], -row.validation[metric], row.arm),
-    )
-
-
-def _prompt_row(scored: ScoredArm, *, tested: ScoredArm | None, bounds: dict[str, tuple[float, float]]) -> Arm:
-    low, high = bounds.get(scored.arm.name, (None, None)) if tested else (None, None)
-    return Arm(
-        arm=scored.arm.name,
-        family=scored.arm.family,
-        kind=scored.arm.kind,
-        description=scored.arm.description,
-        champion=tested is not None,
-        validation=scored.scores.summary["mean"],
-        test=tested.scores.summary["mean"] if tested else None,
-        low=low,
-        high=high,
-        truncated=_truncated(scored),
-        truncated_test=_truncated(tested),
-        **_counts(tested or scored),
-    )
-
-
-def _trial_row(trial: Trial, *, finished: Plan, bounds: dict[str, tuple[float, float]], truncated: list[str]) -> Arm:
-    name = f"tuned/trial-{trial.number}"
-    mine = finished.tuned if finished.tuned and finished.tuned.arm.name == name else None
-    low, high = bounds.get(name, (None, None))
-    params = trial.params
-    return Arm(
-        arm=name,
-        family="tuned",
-        kind="tuned",
-        description=f"{configuration(params)}, {_epoch_words(trial)}",
-        champion=mine is not None,
-        validation=trial.epochs[(trial.best_epoch or 1) - 1].validation,
-        test=mine.scores.summary["mean"] if mine else None,
-        low=low,
-        high=high,
-        truncated=truncated,
-        truncated_test=_truncated(mine),
-        **(_counts(mine) if mine else {}),
-    )
-
-
-def _epoch_words(trial: Trial) -> str:
-    """Which epoch was kept; those of DPO come behind the ones that were asked for."""
-    best = trial.epochs[(trial.best_epoch or 1) - 1]
-    by = " (DPO)" if best.phase == "preferences" else ""
-    return f"epoch {best.epoch} of {max(trial.params['epochs'], len(trial.epochs))}{by}"
-
-
-def _truncated(scored: ScoredArm | None) -> list[str]:
-    return list(scored.answers.summary["truncated"]) if scored else []
-
-
-def _counts(scored: ScoredArm) -> dict[str, Any]:
-    answers = scored.answers.summary
-    return {
-        "tokens_in": round(answers["tokens_in"] / answers["items"], 1),
-        "tokens_out": round(answers["tokens_out"] / answers["items"], 1),
-        "unfinished": answers["unfinished"],
-        "invalid": scored.scores.summary["invalid"],
-    }
 
 
 def _forgetting(setup: Setup, finished: Plan) -> list[Forgetting]:

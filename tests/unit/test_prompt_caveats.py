@@ -12,8 +12,8 @@ from harness.cli import running
 from harness.loading import load_experiment
 from harness.plan import Goal, Plan, family_champions
 from harness.plan.setup import Setup
-from harness.report.build import _leaderboard
 from harness.report.caveats import warnings
+from harness.report.leaderboard import leaderboard
 from harness.report.prompt_caveats import same_prompts, sentence, unfitting
 from harness.report.tables import score_frame
 from harness.steps import Step
@@ -126,7 +126,7 @@ def test_a_sealed_report_names_no_test_item_that_did_not_fit(tmp_path: Path) -> 
 
 def test_the_leaderboard_holds_every_item_that_did_not_fit(tmp_path: Path) -> None:
     _, world, plan = reached(tmp_path)
-    rows = _leaderboard(plan, frame=score_frame({}), metric="exact_match", store=world)  # type: ignore[arg-type]
+    rows = leaderboard(plan, frame=score_frame({}), metric="exact_match", store=world)  # type: ignore[arg-type]
     held = {row.arm: (row.truncated, row.truncated_test) for row in rows}
     assert held["few_shot/two"] == (IDS, ["test-7"])
     assert held["few_shot/three"] == (IDS, [])
