@@ -7,6 +7,7 @@ from random import Random
 from shutil import copytree
 
 import pytest
+from quiet import Quiet
 from tiny_model import save_tiny_model
 
 from harness.diagnosis import Finding, Rule
@@ -17,8 +18,7 @@ from harness.report.trial_rows import TriedTrial
 from harness.report.tried import clocked_epochs, tried
 from harness.runner import run_to_goal
 from harness.runner.execute import InProcess
-from harness.steps import Step
-from harness.store import Artifact, Store
+from harness.store import Store
 
 pytestmark = [
     pytest.mark.slow,
@@ -53,16 +53,6 @@ RATE = 1e-2
 """Fits this model, whether an adapter is trained or all of it."""
 LORA = ", rank: [8], dropout: [0, 0]"
 Rows = Sequence[tuple[str, str]]
-
-
-class Quiet:
-    """Shows nothing of a run."""
-
-    def planned(self, current: Plan) -> None: ...
-    def started(self, step: Step) -> None: ...
-    def advanced(self, done: int, total: int) -> None: ...
-    def waiting(self, why: str) -> None: ...
-    def finished(self, artifact: Artifact) -> None: ...
 
 
 def rows(count: int, *, first: int = 0) -> list[tuple[str, str]]:

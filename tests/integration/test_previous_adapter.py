@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quiet import Quiet
 from tiny_model import save_tiny_model
 
 from harness.adapters.generator import Answerer, Generated, generator
@@ -18,7 +19,6 @@ from harness.plan.setup import Setup
 from harness.prepare import STATE, prepared
 from harness.runner import run_to_goal
 from harness.runner.execute import InProcess
-from harness.steps import Step
 from harness.store import Artifact, Store
 
 pytestmark = [
@@ -43,16 +43,6 @@ gates: {allow_underpowered: true}
 """
 LAST = "family: last\ndescription: What runs today.\nprevious: experiment:one\nvariants: [{name: plain}]\n"
 ZERO = "family: zero_shot\ndescription: The instruction.\nvariants: [{name: plain}]\n"
-
-
-class Quiet:
-    """Shows nothing of a run."""
-
-    def planned(self, current: Plan) -> None: ...
-    def started(self, step: Step) -> None: ...
-    def advanced(self, done: int, total: int) -> None: ...
-    def waiting(self, why: str) -> None: ...
-    def finished(self, artifact: Artifact) -> None: ...
 
 
 def say(text: str) -> None:

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import torch
 from echo_task import echo_workspace
+from quiet import Quiet
 from tiny_model import save_tiny_model
 
 from harness.adapters.completion_trainer import CompletionTrainer
 from harness.jsonl import read_rows, write_lines
 from harness.loading import load_experiment
-from harness.plan import Plan
 from harness.prepare import STATE, prepared
 from harness.prompts import PromptConfig
 from harness.records import Example
@@ -219,16 +219,6 @@ def test_a_loss_that_is_no_number_fails_its_trial_alone(folder: Path, tmp_path: 
         assert re.search(r"(loss|grad_norm) became \S+ at step [23] of 3 ", trial.error)
     assert finished.judgement is not None
     assert finished.champions["tuned"] == f"tuned/trial-{healthy[0].number}"
-
-
-class Quiet:
-    """Shows nothing of a run."""
-
-    def planned(self, current: Plan) -> None: ...
-    def started(self, step: Step) -> None: ...
-    def advanced(self, done: int, total: int) -> None: ...
-    def waiting(self, why: str) -> None: ...
-    def finished(self, artifact: Artifact) -> None: ...
 
 
 def test_a_trial_killed_in_mid_epoch_ends_with_the_weights_of_one_that_was_not(
