@@ -25,7 +25,7 @@ lint: $(DEV)  ## Style, types and the import map.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(DEV)  ## Benchmarks, an hour to an hour and a half, or one group (BENCH=search); with nothing else going on.
+bench: $(DEV)  ## Benchmarks, or one group (BENCH=search); more than an hour, with nothing else going on.
 	$(BIN)/python tests/benchmarks $(BENCH)
 
 clean:  ## Remove the environment and all results of runs; kept: which test items were used, and paid answers (rm .harness/answers.sqlite).

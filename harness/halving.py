@@ -15,7 +15,7 @@ from harness.store import Artifact
 SIZE = "micro_batch_size"
 """In a step's settings what was asked, in its `local` what to begin with, in a summary what was taken."""
 HOPELESS = (
-    "with a single example per pass too: choose a smaller search.max_length, rank or model, "
+    "with a single example per pass too: choose a smaller search.max_length or model, "
     "or free memory and run with --retry-failed"
 )
 """What a trial that fits in no way says, after how it ended."""

@@ -9,6 +9,7 @@ from harness.adapters.shapes import model_shape
 from harness.asks import FamilyAsks
 from harness.estimate import planned_sizes
 from harness.memory import Load, Need, disk_need, memory_needs
+from harness.methods import METHODS
 from harness.plan import Goal, Plan
 from harness.plan.setup import Setup
 from harness.wording import gigabytes
@@ -83,7 +84,8 @@ def _shortage(need: Need, *, has: int, load: Load, asked: Sequence[FamilyAsks]) 
     doubt = "" if certain else ": it may run out in the middle"
     what = f"{DOING[need.phase]} takes {takes} of {need.place} ({parts}), and {owner} {gigabytes(has)}{doubt}"
     if need.place == "disk":
-        return Shortage(certain, what, "make room, or set fewer search.trials or a smaller rank", ("search",))
+        fewer = "a smaller search.space.rank" if "rank" in load.search.varied else "search.method: lora"
+        return Shortage(certain, what, f"make room, or set fewer search.trials or {fewer}", ("search",))
     change = next((one for one in _changes(load) if _fits(one.load, asked=asked, certain=certain)), None)
     if change is None:
         return Shortage(certain, what, "a smaller model, or a machine with more memory", ("model", "name"))
@@ -102,13 +104,22 @@ def _changes(load: Load) -> Iterator[_Change]:
         yield _change(load, "micro_batch_size", 1)
     if search.method == "full":
         yield _change(load, "method", "lora")
-    if search.method != "qlora":
+    if search.method != "qlora" and _takes_four_bits(load):
         yield _change(load, "method", "qlora")
     # It cuts examples, so it comes last.
     length = int(load.longest) // 2
     while length >= SHORTEST:
         yield _change(load, "max_length", length)
         length //= 2
+
+
+def _takes_four_bits(load: Load) -> bool:
+    """Whether the rest of the spec goes with `qlora`."""
+    written = load.search.space.model_fields_set
+    return load.resolved.experiment.model.engine == "transformers" and written <= {
+        *METHODS["qlora"].varies,
+        "learning_rate",
+    }
 
 
 def _change(load: Load, name: str, value: Any) -> _Change:

@@ -63,7 +63,7 @@ def run(spec: Spec, set: Set = None, retry_failed: Retry = False, force: Force =
 
 @app.command(epilog="Example:  harness check experiments/quickstart.yaml")
 def check(spec: Spec, set: Set = None, json: Json = False) -> int:
-    """Validate the spec, audit the data, tell what can be proven, estimate time and memory; runs nothing heavy."""
+    """Validate the spec, audit the data, tell what can be proven, estimate time, memory and disk; nothing heavy."""
     from harness.cli.checking import check_command
 
     return check_command(spec, overrides=set or [], json=json)

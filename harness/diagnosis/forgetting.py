@@ -17,7 +17,7 @@ def forgetting(facts: Facts) -> Finding | None:
         rule="forgetting",
         epoch=facts.best_epoch,
         evidence="; ".join(evidence) + ".",
-        remedy="A lower learning rate, fewer epochs, a lower rank, or general examples among those of the task.",
+        remedy="A lower learning rate, fewer epochs, or general examples beside the task's: search.replay: {}.",
         change=rates(facts.rate / 10, facts.rate / 2),
     )
 

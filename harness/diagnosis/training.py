@@ -44,7 +44,7 @@ def overfitting(facts: Facts) -> Finding | None:
         evidence=f"Validation loss rose from {lowest:.3f} nats after epoch {best.epoch} to {highest:.3f} after epoch "
         f"{last.epoch} (+{percent(rise / max(lowest, RISE_NATS))}), while training loss fell from "
         f"{best.train_loss:.3f} to {last.train_loss:.3f}.",
-        remedy="Fewer epochs, or search.early_stopping; then a lower rank, more dropout, more data.",
+        remedy="Fewer epochs, or search.early_stopping; then more data, or fewer trained parameters.",
         change=f"search.space.epochs: {sorted({max(1, best.epoch // 2), best.epoch})}",
     )
 
@@ -105,6 +105,6 @@ def too_little_data(facts: Facts) -> Finding | None:
         rule="too_little_data",
         evidence=f"{facts.examples} training examples, fewer than {FEW}, and after epoch {last.epoch} a validation "
         f"loss of {last.validation_loss:.3f} nats against {last.train_loss:.3f} in training.",
-        remedy="More examples; until then a small rank, few epochs, or worked examples in a prompt.",
+        remedy="More examples; until then few epochs, few trained parameters, or worked examples in a prompt.",
         change="search.space.rank: [4, 8]" if "rank" in facts.params else "",
     )

@@ -31,7 +31,7 @@ def _unmoved(facts: Facts) -> Finding | None:
     return Finding(
         rule="underfitting",
         evidence=f"Training loss hardly fell: {start:.3f} nats in the first steps, {end:.3f} in the last.",
-        remedy="A higher learning rate first, then a higher rank and more epochs.",
+        remedy="A higher learning rate first, then more epochs and more trained parameters.",
         change=rates(facts.rate, 10 * facts.rate),
     )
 
@@ -58,7 +58,7 @@ def _useless(facts: Facts) -> Finding | None:
         rule="underfitting",
         evidence=f"{facts.metric} is {100 * score:.1f} at the best epoch, and {100 * facts.base.score:.1f} without any "
         f"training.",
-        remedy="A higher learning rate, a higher rank, more epochs; or references that are nearer to what is measured.",
+        remedy="A higher learning rate, more epochs; or references that are nearer to what is measured.",
         change=rates(facts.rate, 10 * facts.rate),
     )
 

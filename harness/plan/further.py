@@ -106,11 +106,6 @@ def laps(spec: SearchSpec, *, epochs: int) -> list[Lap]:
     return [Lap(phase, epoch, counts[phase]) for phase in NAMES for epoch in range(1, counts[phase] + 1)]
 
 
-def scored_epochs(spec: SearchSpec, *, epochs: int) -> int:
-    """How many epochs of such a trial are scored."""
-    return sum(lap.scored for lap in laps(spec, epochs=epochs))
-
-
 def trial_steps(
     setup: Setup,
     *,

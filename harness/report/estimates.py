@@ -18,8 +18,6 @@ from harness.store import Artifact
 
 SUMMARY = {"read": "tokens_in", "generated": "tokens_out", "trained": "tokens"}
 """Where an artifact counts tokens."""
-READERS = ("optimise", "prompt", "tuned", "probe", "test", "forgetting")
-"""Kinds of work in which a model reads and answers, in batches."""
 
 
 class Estimates(NamedTuple):

@@ -82,7 +82,7 @@ class LocalWorker:
             raise UserError(
                 f"the worker died twice in “{step.title}” ({death})",
                 where=str(self.log),
-                fix="it probably ran out of memory: use a smaller model, or a smaller search.micro_batch_size",
+                fix="it probably ran out of memory: use a smaller model, or model.answer_batch_size: 1",
             ) from death
         error = last_words(step, death)
         with self.store.workspace(step.key) as out:

@@ -116,7 +116,7 @@ class SearchSpec(Spec):
     replay: ReplaySpec | None = None
     """General examples against forgetting, `{}` for those that ship; null: none."""
     preferences: PreferencesSpec | None = None
-    """Pairs of answers to learn from by DPO; null: none."""
+    """Pairs of answers to learn from by DPO, with lora, qlora, dora or rslora; null: none."""
 
     @property
     def most_epochs(self) -> int:

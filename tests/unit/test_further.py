@@ -14,7 +14,7 @@ from harness.errors import UserError
 from harness.jsonl import read_lines, read_rows
 from harness.loading import load_experiment, source_path
 from harness.plan import build
-from harness.plan.further import further_sections, laps, scored_epochs, trial_steps
+from harness.plan.further import further_sections, laps, trial_steps
 from harness.plan.setup import Benchmark, Setup, Source
 from harness.prompts import PromptConfig
 from harness.records import Lesson
@@ -294,7 +294,7 @@ def test_a_trial_reads_text_then_learns_the_task_then_the_preferences(
 ) -> None:
     spec = SearchSpec(**more)
     assert [f"{lap.phase} {lap.epoch}/{lap.epochs}" for lap in laps(spec, epochs=2)] == expected
-    assert scored_epochs(spec, epochs=2) == scored
+    assert sum(lap.scored for lap in laps(spec, epochs=2)) == scored
 
 
 class Betas(FakeSampler):
