@@ -119,7 +119,9 @@ class Load:
 
     @property
     def longest(self) -> float:
-        """Tokens of the longest training example, as far as it is trained on."""
+        """Tokens of the longest row, as far as it is trained on; texts fill theirs."""
+        if self.search.text is not None:
+            return self.search.max_length
         return min(self.search.max_length, self._tokens(self.sizes.longest))
 
     @property
@@ -204,12 +206,19 @@ def _millions(count: float) -> str:
     return f"{count / 1e9:.1f} G" if count >= 1e9 else f"{count / 1e6:.1f} M"
 
 
+def _further_rounds(load: Load) -> int:
+    """Epochs of a recipe's further seeds."""
+    gates, search = load.resolved.experiment.gates, load.search
+    again = gates.seeds if load.goal == "verdict" and gates.scope == "recipe" else 0
+    return round(again * epochs(load.resolved) / search.most_trials)
+
+
 def disk_need(load: Load, *, epochs_done: int = 0) -> Need:
     """What is kept of the epochs that are still to be trained, and of a model that is merged."""
     search, shape = load.search, load.shape
     counts = trained_parameters(shape, method=search.method, space=search.space)
     trials = 1 if search.budget_minutes else search.most_trials
-    rounds = (epochs(load.resolved), trials) if load.goal != "baselines" else (0, 0)
+    rounds = (epochs(load.resolved) + _further_rounds(load), trials) if load.goal != "baselines" else (0, 0)
     left, certain = (max(0, count - epochs_done) for count in rounds)
     words = f"weights and AdamW's moments after each of {left} epochs" if left else "nothing more to keep"
     parts = [Part(words, left * fmean(counts) * KEPT_BYTES, certain * counts[0] * KEPT_BYTES)]

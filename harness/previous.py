@@ -60,10 +60,20 @@ def _family_files(family: BaselineSpec, *, resolved: Resolved, store: Store, mod
     return FamilyFiles(
         adapter=Source(dict(found.files), str(found.folder)),
         quantization=trained.inputs["model"]["quantization"] if trained else None,
-        seen=data if data and store.find(data) else None,
+        seen=data if data and _is_whole(trained, store=store) else None,
         learnt=_learnt(trained, store=store),
         base="" if trained else found.base,
     )
+
+
+def _is_whole(trained: Artifact | None, *, store: Store) -> bool:
+    """Whether all that its epochs learnt from is still there."""
+    while trained is not None:
+        needs = {role: store.find(key) for role, key in trained.needs.items()}
+        if None in needs.values():
+            return False
+        trained = needs.get("previous")
+    return True
 
 
 def _learnt(trained: Artifact | None, *, store: Store) -> tuple[str, ...]:

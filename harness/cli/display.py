@@ -74,7 +74,7 @@ class RunDisplay:
         if current.data is None or (current.done and current.refusal is None):
             return
         self._tell(current)
-        if current.done:
+        if current.done or any(step.stage == "further" for step in current.missing):
             return
         first = not self._work
         self._work = self._work or self._expected(current)

@@ -117,8 +117,10 @@ def _lost(name: str, *, classes: Counter[str], hits: Counter[str]) -> bool:
 
 
 def _at_most(hits: int, *, of: int, chance: float) -> float:
-    """Probability of so few hits: a sum of the binomial distribution."""
-    return sum(math.comb(of, k) * chance**k * (1 - chance) ** (of - k) for k in range(hits + 1))
+    """Probability of so few hits."""
+    from scipy.stats import binom
+
+    return float(binom.cdf(hits, of, chance))
 
 
 def _before(facts: Facts, name: str) -> str:

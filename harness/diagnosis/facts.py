@@ -99,7 +99,9 @@ class Facts:
     metric: str
     params: Mapping[str, Any]
     epochs: Sequence[Epoch] = ()
+    """Of the task: of pairs of answers the loss is of another kind."""
     best_epoch: int | None = None
+    """Among these; None where none of them is kept."""
     ended: Literal["complete", "stopped", "pruned", "failed", "running"] = "complete"
     """`stopped`: early, by its own scores."""
     error: str = ""
@@ -116,8 +118,8 @@ class Facts:
     texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Training example to its input and reference."""
     kept: Sequence[Kept] = ()
-    probes: Sequence[float | None] = ()
-    """Rise of the cross-entropy on general text against the base model, nats a token, epoch by epoch."""
+    probe: float | None = None
+    """Rise of the cross-entropy on general text against the base model at the epoch that is kept, nats a token."""
 
     @property
     def rate(self) -> float:

@@ -10,7 +10,7 @@ a trial unless the spec says otherwise.
 
 def forgetting(facts: Facts) -> Finding | None:
     """A benchmark lost more than its gate allows, or general text became less likely."""
-    evidence = [*_benchmarks(facts), *_probes(facts)]
+    evidence = [*_benchmarks(facts), *_text(facts)]
     if not evidence:
         return None
     return Finding(
@@ -30,11 +30,7 @@ def _benchmarks(facts: Facts) -> list[str]:
     ]
 
 
-def _probes(facts: Facts) -> list[str]:
-    """At the epoch that is kept."""
-    if facts.best_epoch is None or facts.best_epoch > len(facts.probes):
+def _text(facts: Facts) -> list[str]:
+    if facts.probe is None or facts.probe < PROBE_RISE:
         return []
-    rise = facts.probes[facts.best_epoch - 1]
-    if rise is None or rise < PROBE_RISE:
-        return []
-    return [f"general text costs {rise:.3f} nats a token more than before tuning"]
+    return [f"general text costs {facts.probe:.3f} nats a token more than before tuning"]

@@ -25,8 +25,8 @@ def probed(setup: Setup, desk: Desk, *, adapter: Artifact, title: str) -> Probe 
     """The probe of an adapter against that of the base model; None while one is missing."""
     if not setup.resolved.experiment.search.probes:
         return Probe()
-    tuned = desk.want(probe_step(setup, adapter=adapter.key, title=f"probe {title}"))
     base = desk.want(probe_step(setup, adapter=None, title="probe the base model"))
+    tuned = desk.want(probe_step(setup, adapter=adapter.key, title=f"probe {title}"))
     if tuned is None or base is None:
         return None
     if tuned.status == "failed":

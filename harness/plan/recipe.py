@@ -40,9 +40,14 @@ def retrained(
     chains = [
         [step for _, step in up_to(trial_steps(setup, **shared, seed=n + 1), trial=trial)] for n in range(gates.seeds)
     ]
-    found = [_adapter(desk, chain) for chain in chains]
-    done = [adapter for adapter in found if adapter is not None]
-    return done if len(done) == len(found) else None
+    done: list[Artifact] = []
+    for chain in chains:
+        # One after the other, as the trials: what fitted the memory before one chain is known when it is planned.
+        adapter = _adapter(desk, chain)
+        if adapter is None:
+            return None
+        done.append(adapter)
+    return done
 
 
 def _adapter(desk: Desk, chain: list[Step]) -> Artifact | None:

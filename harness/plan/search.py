@@ -60,7 +60,7 @@ class _Search:
                 return trial.model_copy(update={"status": "pruned"}), seconds
             if not last and self._lags(trial, history=history):
                 return trial.model_copy(update={"status": "pruned"}), seconds
-            if not last and self._stalls(trial):
+            if not last and steps[place][0].phase == lap.phase and self._stalls(trial):
                 return trial.model_copy(update={"status": "complete", "stopped_early": True}), seconds
         return trial.model_copy(update={"status": "complete"}), seconds
 

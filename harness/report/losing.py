@@ -79,7 +79,7 @@ def _sentence(trial: Trial, *, pruned: str | None) -> str:
 def _behind(lead: Lead, *, champion: Trial) -> str:
     if not round(100 * lead.points, 1):
         same = f"the same score, to a tenth of a point, as trial {champion.number}"
-        return f"{same}, which the rule of the search prefers"
+        return f"{same}, which the rule prefers"
     if lead.points < 0:
         return f"{-100 * lead.points:.1f} points above trial {champion.number}, which the rule of the search prefers"
     short = f"{100 * lead.points:.1f} points below trial {champion.number}"

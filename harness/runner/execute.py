@@ -73,7 +73,8 @@ def _attempted(step: Step, job: Job) -> tuple[dict[str, Any], str]:
         # A full disk or a missing file says nothing about the trial.
         raise
     except Exception as failure:
-        if not step.optional or found_no_room(failure):
+        # What stops a probe is the machine or the benchmark, and no fault of the trial.
+        if not step.optional or step.stage == "probe" or found_no_room(failure):
             raise
         (job.out / "traceback.txt").write_text(traceback.format_exc(), "utf-8")
         return {}, f"{type(failure).__name__}: {str(failure).splitlines()[0] if str(failure) else ''}"

@@ -78,7 +78,7 @@ class LocalWorker:
 
     def _recorded(self, step: Step, death: WorkerDied) -> None:
         """A trial that its workers did not survive is a failed trial; any other step ends the run."""
-        if not step.optional:
+        if not step.optional or step.stage == "probe":
             raise UserError(
                 f"the worker died twice in “{step.title}” ({death})",
                 where=str(self.log),

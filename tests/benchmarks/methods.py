@@ -1,6 +1,7 @@
 """One real training a method: what the sample model scores on sentences it has not seen, before and after.
 
-`python tests/benchmarks methods` prints what each method scores, takes and keeps; `make bench` leaves it out. The learning rates are fixed, one a method: this shows that each of them learns, not which is best.
+`python tests/benchmarks methods` prints what each method scores, takes and keeps; `make bench` leaves it out. The
+learning rates are fixed, one a method: this shows that each of them learns, not which is best.
 """
 
 import json

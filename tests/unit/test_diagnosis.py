@@ -49,7 +49,7 @@ def well(**changes: Any) -> Facts:
         replies=labelled([*wanted[:-4], "red", "red", "blue", "blue"]),
         base=Base(0.5, labelled(wanted)),
         losses=[[(f"{n}", loss + usual.gauss(0, 0.2)) for n in range(200)] for loss in TRAIN],
-        probes=[0.01, 0.02, 0.03],
+        probe=0.03,
     )
     return replace(facts, **changes)
 
@@ -264,6 +264,6 @@ def test_forgetting() -> None:
     assert one is not None
     assert one.evidence == "piqa fell from 70.0 to 66.0, by more than 3.0."
     assert found(well(kept=[Kept("piqa", 0.70, 0.68, 0.03)]), "forgetting") is None
-    assert "general text costs 0.260 nats a token more" in str(found(well(probes=[0, 0, 0.26]), "forgetting"))
-    assert found(well(probes=[0.4, 0.4, 0.24]), "forgetting") is None
-    assert found(well(probes=[0.4, None, None]), "forgetting") is None
+    assert "general text costs 0.260 nats a token more" in str(found(well(probe=0.26), "forgetting"))
+    assert found(well(probe=0.24), "forgetting") is None
+    assert found(well(probe=None), "forgetting") is None

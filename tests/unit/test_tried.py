@@ -53,9 +53,7 @@ def test_the_reason_names_score_noise_and_illness() -> None:
         "5.0 points below trial 0, within the noise of 20 validation items (±22.5); it shows overfitting from epoch 3."
     )
     assert "beyond the noise of 4 validation items (±0.0)" in why(trial(1, 0.55), ours=[0.05] * 4)
-    assert (
-        why(trial(1, 0.6)) == "the same score, to a tenth of a point, as trial 0, which the rule of the search prefers."
-    )
+    assert why(trial(1, 0.6)) == "the same score, to a tenth of a point, as trial 0, which the rule prefers."
 
 
 def test_the_reason_of_a_trial_that_failed_is_its_failure() -> None:
