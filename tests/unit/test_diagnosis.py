@@ -201,6 +201,14 @@ def test_a_lost_class() -> None:
     assert judged(1, items=2) is None  # 50 %, but so few by chance once in five times.
 
 
+def test_a_class_of_thousands_is_judged_as_well() -> None:
+    asked = Asked(["red"] * 6000 + ["blue"] * 2000, ["red", "blue"])
+    half = labelled(["red"] * 6000 + ["blue"] * 1000 + ["red"] * 1000)
+    one = found(well(asked=asked, replies=half), "minority_class")
+    assert one is not None
+    assert "Of 2000 items" in one.evidence.replace(",", "")
+
+
 def test_format_errors() -> None:
     asked = Asked(["a short answer"] * 20, (), "Say the colour, one word.\n\n{input}", 4)
     good = [Reply(f"answer {n}") for n in range(20)]

@@ -327,6 +327,15 @@ def test_dpo_starts_from_the_last_epoch_on_the_task_and_keeps_it_as_its_referenc
     assert world.done[worn.pop()].inputs["phase"] == "preferences"
 
 
+def test_a_trial_that_stalls_on_the_task_still_reads_its_preferences(tmp_path: Path) -> None:
+    write(tmp_path, "more.jsonl", "{}\n")
+    setup = setup_of(tmp_path, "early_stopping: 1\n  preferences: {source: more.jsonl, epochs: 3, beta: [0.2]}")
+    setup = Setup(**{**vars(setup), "sampler": Betas()})
+    finished = FakeWorld(lambda step, world: 0.5).reach(setup)
+    assert [epoch.phase for epoch in finished.trials[0].epochs] == ["sft", "sft", "preferences"]
+    assert finished.trials[0].stopped_early
+
+
 def test_further_data_is_read_before_anything_costs_and_never_for_prompts_alone(tmp_path: Path) -> None:
     write(tmp_path, "more.jsonl", "{}\n")
     setup, world = setup_of(tmp_path, "text: {source: more.jsonl}"), FakeWorld(lambda step, world: 0.5)

@@ -131,3 +131,9 @@ def test_an_optional_step_that_breaks_is_recorded_with_its_traceback(tmp_path: P
     assert found.status == "failed"
     assert found.error.startswith("KeyError")
     assert "Traceback" in (found.path / "traceback.txt").read_text()
+
+
+def test_a_probe_that_breaks_ends_the_run_and_not_the_trial(tmp_path: Path) -> None:
+    with pytest.raises(KeyError):
+        InProcess(Store(tmp_path)).execute(Step("probe", {"nonsense": 1}, optional=True), progress=quiet)
+    assert not list(tmp_path.glob("probe-*"))
