@@ -26,6 +26,7 @@ baselines: [trivial, zero_shot, few_shot]
 search:
   trials: 2
   space: {rank: [8], learning_rate: [1e-3, 2e-3], epochs: [1, 2], dropout: [0, 0.1]}
+  forgets: {items: 4, accuracy: 0.9}
 gates:
   rouge: {floor: 0.3}
   forgetting: [{benchmark: piqa, limit: 12}]
@@ -88,7 +89,7 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(
     assert code in (0, 3, 4), err
     assert any(word in out for word in ("FINE_TUNE", "PROMPT", "INCONCLUSIVE"))
     chance = random.Random(0)
-    for _ in range(3):
+    for _ in range(2):
         process = start(rough, "run", "experiments/small.yaml")
         try:
             process.communicate(timeout=whole * chance.uniform(0.2, 0.5))
