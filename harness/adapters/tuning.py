@@ -65,33 +65,30 @@ def trained_epoch(
 
     model = language_model(inputs["model"], path=path)
     set_seed(epoch_seed(inputs))
-    prefers, goes_on = _phase(inputs) == "preferences", inputs["epoch"] > 1
-    start = reference if prefers and goes_on else previous
+    start = reference if _phase(inputs) == "preferences" and inputs["epoch"] > 1 else previous
     tuned = put_on_for_training(model, inputs=inputs, path=path, previous=start)
     watching = [_watcher(progress, inputs=inputs), *callbacks]
     try:
-        trainer = _trainer(
-            tuned,
-            model,
-            rows=rows,
-            validation=validation,
-            inputs=inputs,
-            callbacks=watching,
-            out=out,
-            previous=previous,
-            micro=micro,
-        )
-        with without_dropout(tuned) if prefers else nullcontext():
-            result = trainer.train()
-        if prefers:
-            tuned.delete_adapter(REFERENCE)
-        checked_weights(tuned, steps=trainer.state.max_steps, inputs=inputs)
+        shared: dict[str, Any] = {"inputs": inputs, "out": out, "previous": previous, "micro": micro}
+        trainer = _trainer(tuned, model, rows=rows, validation=validation, callbacks=watching, **shared)
+        result = _trained(trainer, tuned, inputs=inputs)
         found = measures(trainer, seconds=result.metrics["train_runtime"])
         save_trained(model, out=out, path=path, name=model_name)
         save_state(trainer.optimizer.optimizer, out / "optimizer.safetensors")
     finally:
         strip(model)
     return _outcome(trainer, loss=result.training_loss, asked=len(rows), inputs=inputs, measures=found)
+
+
+def _trained(trainer: Any, tuned: Any, *, inputs: dict[str, Any]) -> Any:
+    """What TRL tells of the training; the weights are numbers, and the reference of pairs is gone."""
+    prefers = _phase(inputs) == "preferences"
+    with without_dropout(tuned) if prefers else nullcontext():
+        result = trainer.train()
+    if prefers:
+        tuned.delete_adapter(REFERENCE)
+    checked_weights(tuned, steps=trainer.state.max_steps, inputs=inputs)
+    return result
 
 
 def _phase(inputs: dict[str, Any]) -> str:

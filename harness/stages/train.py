@@ -50,10 +50,15 @@ def write_epoch(job: Job) -> dict[str, Any]:
     write_lines(job.out / LOSSES, outcome.measures.losses)
     # Not in the summary, which is the same on every machine: it is shown, and part of nothing that is chosen.
     write_lines(job.out / CLOCK, [{"seconds": round(outcome.measures.seconds, 3)}])
+    return _summary(outcome, examples=len(rows), size=size)
+
+
+def _summary(outcome: Any, *, examples: int, size: int) -> dict[str, Any]:
+    """What is the same on every machine but for `size`, the examples per pass."""
     return {
         "train_loss": outcome.loss,
         "tokens": outcome.tokens,
-        "examples": len(rows),
+        "examples": examples,
         "cut": outcome.cut,
         "dropped": outcome.dropped,
         "parameters": outcome.parameters,

@@ -148,8 +148,8 @@ def test_a_learning_rate_a_hundred_times_too_high(root: Path) -> None:
 
 def test_thirty_epochs_on_twenty_rows(root: Path) -> None:
     row = searched(root, "learnt", train=by_chance(20), validation=by_chance(40, first=1000), epochs=30)
-    found(row, "overfitting")
-    found(row, "too_little_data")
+    assert "Validation loss rose" in found(row, "overfitting").evidence
+    assert "20" in found(row, "too_little_data").evidence
 
 
 def test_training_data_of_one_class(root: Path) -> None:
@@ -170,7 +170,8 @@ def test_wrong_labels_in_one_row_of_ten(root: Path) -> None:
 
 
 def test_a_learning_rate_near_nothing(root: Path) -> None:
-    found(searched(root, "still", train=rows(96), rate=1e-7), "underfitting")
+    row = searched(root, "still", train=rows(96), rate=1e-7)
+    assert "Training loss hardly fell" in found(row, "underfitting").evidence
 
 
 def test_a_chat_template_that_ends_no_answer(root: Path) -> None:
