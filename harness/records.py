@@ -80,6 +80,10 @@ class Epoch(Record):
     """Median over its steps."""
     gradient_norm_max: float | None = None
     """Highest of its steps."""
+    margin: float | None = None
+    """Of an epoch over pairs: how much more than the rejected answers the chosen ones gained, nats times beta."""
+    preferred: float | None = None
+    """Of an epoch over pairs: the share whose chosen answer gained more than the rejected one."""
     artifacts: dict[str, str] = Field(default={}, exclude=True, repr=False)
     """Stage to the key of what was trained, answered and scored: `train`, `predict`, `score`."""
     probe: float | None = None

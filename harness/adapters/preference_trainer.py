@@ -14,6 +14,8 @@ from harness.adapters.language_model import LanguageModel
 
 REFERENCE = "ref"
 """TRL's name for the copy."""
+REWARDS = {"margin": "rewards/margins", "preferred": "rewards/accuracies"}
+"""What is logged of a step over pairs, and TRL's name for it."""
 SHARED = (
     *("output_dir", "num_train_epochs", "per_device_train_batch_size", "gradient_accumulation_steps"),
     *("learning_rate", "max_length", "seed", "save_strategy", "report_to", "logging_steps", "logging_nan_inf_filter"),

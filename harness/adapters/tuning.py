@@ -10,7 +10,7 @@ from harness.adapters.language_model import LanguageModel, language_model, strip
 from harness.adapters.methods import put_on_for_training, save_trained
 from harness.adapters.optimizer_state import load_state, save_state
 from harness.adapters.packed_text import packed_texts
-from harness.adapters.preference_trainer import REFERENCE, cut_pairs, preference_trainer, without_dropout
+from harness.adapters.preference_trainer import REFERENCE, REWARDS, cut_pairs, preference_trainer, without_dropout
 from harness.adapters.training_settings import arguments, epoch_seed, optimizer, schedule
 from harness.halving import asked_size
 from harness.methods import METHODS
@@ -33,7 +33,7 @@ class EpochOutcome(NamedTuple):
     parameters: int
     """Trainable parameters."""
     log: list[dict[str, Any]]
-    """Step, loss, learning rate, gradient norm."""
+    """Step, loss, learning rate, gradient norm; of pairs also `margin` and `preferred`."""
     measures: "EpochMeasures"
     """What else is known of it."""
 
@@ -183,8 +183,9 @@ def _outcome(
     trainer: Any, *, loss: float, asked: int, inputs: dict[str, Any], measures: "EpochMeasures"
 ) -> EpochOutcome:
     longest, phase, trained = inputs["settings"]["max_length"], _phase(inputs), trainer.train_dataset
-    names = ("step", "loss", "learning_rate", "grad_norm")
-    log = [{name: float(entry[name]) for name in names} for entry in trainer.state.log_history if "loss" in entry]
+    names = {name: name for name in ("step", "loss", "learning_rate", "grad_norm")}
+    names |= REWARDS if phase == "preferences" else {}
+    steps = [entry for entry in trainer.state.log_history if "loss" in entry]
     return EpochOutcome(
         loss=round(float(loss), 6),
         tokens=int(trainer._total_train_tokens),
@@ -192,7 +193,7 @@ def _outcome(
         # Plain texts are packed into fewer rows, and none is left out.
         dropped=0 if phase == "text" else asked - len(trained),
         parameters=sum(parameter.numel() for parameter in trainer.optimizer.param_groups[0]["params"]),
-        log=log,
+        log=[{name: float(entry[theirs]) for name, theirs in names.items()} for entry in steps],
         measures=measures,
     )
 

@@ -20,7 +20,7 @@ from harness.records import Epoch, Trial
 from harness.steps import Step
 from harness.store import Artifact
 
-MEASURES = ("validation_loss", "learning_rate", "gradient_norm", "gradient_norm_max")
+MEASURES = ("validation_loss", "learning_rate", "gradient_norm", "gradient_norm_max", "margin", "preferred")
 """What a training step tells of its epoch besides the loss."""
 
 

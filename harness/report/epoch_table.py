@@ -48,6 +48,8 @@ def _cells(report: Report, trial: int, epoch: Epoch) -> dict[str, str]:
         report.metric: formats.points(epoch.validation.get(report.metric)),
         "train loss": formats.loss(epoch.train_loss) + (" (DPO)" if epoch.phase == "preferences" else ""),
         "validation loss": _optional(epoch.validation_loss),
+        "DPO margin": formats.plain(epoch.margin),
+        "preferred pairs": formats.plain(epoch.preferred),
         "last rate": formats.plain(epoch.learning_rate),
         "gradient norm": formats.plain(epoch.gradient_norm),
         "highest": formats.plain(epoch.gradient_norm_max),

@@ -4,7 +4,7 @@ Every epoch is a step of its own that starts from the files of the one before, s
 that was not do exactly the same arithmetic.
 """
 
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from harness.halving import SIZE, first_size
@@ -69,9 +69,10 @@ def _summary(outcome: Any, *, examples: int, size: int) -> dict[str, Any]:
 
 
 def _of_steps(log: list[dict[str, Any]]) -> dict[str, float]:
-    """Last learning rate, median and highest gradient norm; none where no step was taken."""
+    """Last learning rate, gradient norms, and of pairs the mean margin and share; none where no step was taken."""
     if not log:
         return {}
     norms = [step["grad_norm"] for step in log]
     found = {"learning_rate": log[-1]["learning_rate"], "gradient_norm": median(norms), "gradient_norm_max": max(norms)}
+    found |= {name: mean(step[name] for step in log) for name in ("margin", "preferred") if name in log[0]}
     return {name: float(f"{value:.6g}") for name, value in found.items()}

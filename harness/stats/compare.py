@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats import NO_EVIDENCE, OneSided, clustered, corpus, exact, graded, intervals, recipe
+from harness.stats import NO_EVIDENCE, OneSided, clustered, corpus, exact, graded, intervals, recipe, worst
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -106,7 +106,10 @@ def _tested(sample: Sample, *, margin: float, alpha: float) -> Compared:
     if refusal := _refusal(sample, jack=jack):
         return found._replace(test="refused", refusal=refusal)
     if sample.chosen is None:
-        return _recipe(sample, found=found, jack=jack, margin=margin)
+        pooled = _recipe(sample, found=found, jack=jack, margin=margin)
+        # Macro-F1 has no item scores to average, and its own test leans on the same jackknife.
+        checks = [] if sample.truth is not None else [_tested(_over_seeds(sample), margin=margin, alpha=alpha).p]
+        return pooled._replace(p=worst(pooled.p, *checks))
     item_level, name = _item_level(sample, margin=margin, alpha=alpha)
     if sample.clusters is not None:
         sums = _cluster_sums(sample, jack=jack, margin=margin)
@@ -165,6 +168,17 @@ def _recipe(sample: Sample, *, found: Compared, jack: corpus.Jackknife, margin: 
     low, high = intervals.t_interval(both.effect, se=both.se, df=both.df)
     p = both.p_values(margin, same_n=_same_n(sample, jack=jack))
     return found._replace(se=both.se, p=p, low=low, high=high, test="recipe_satterthwaite")
+
+
+def _over_seeds(sample: Sample) -> Sample:
+    """The mean over seeds as one arm, for the test that its items call for: t alone fails near a score of 1.
+
+    Of a floor of .9 on 30 items, or of rare collapses, a sample often shows no spread (size of t alone: up to .15).
+    """
+    mean = np.sort(sample.tuned, axis=0).mean(axis=0)[None, :]
+    # Right in some seeds and wrong in others is a graded score.
+    graded_now = bool(((mean > 0) & (mean < 1)).any())
+    return replace(sample, metric="graded" if graded_now else sample.metric, tuned=mean, chosen=0)
 
 
 def _seed_effects(sample: Sample) -> Array:

@@ -1,7 +1,8 @@
 """Turn effects of several training seeds into p-values about the recipe, not about one adapter.
 
 Two things vary: the test items and the seed. Their variances add, and Satterthwaite's formula gives the
-degrees of freedom of the sum (Satterthwaite 1946; Bouthillier et al. 2021 on seeds in the error bar).
+degrees of freedom of the sum (Satterthwaite 1946; Bouthillier et al. 2021 on seeds in the error bar). The verdict
+also asks the item-level test of the mean over seeds, which holds where t does not; the larger p counts.
 """
 
 import math

@@ -137,6 +137,9 @@ def test_dpo_after_sft_prefers_the_better_answer_and_keeps_the_tuned_model_as_it
     first = bench.epoch("dpo 1", previous=tuned, **start)
     second = bench.epoch("dpo 2", 2, previous=first, reference=tuned, **start)
     assert bench.margin(second) > bench.margin(first) > bench.margin(tuned) + 0.1
+    assert summary(second)["margin"] > summary(first)["margin"] > 0
+    assert 1 >= summary(second)["preferred"] > 0.5
+    assert "margin" not in summary(tuned)
     # The policy is its own reference at the start, and only there.
     assert losses(first)[0] == pytest.approx(math.log(2), abs=1e-4)
     assert losses(second)[0] < math.log(2) - 0.01

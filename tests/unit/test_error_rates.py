@@ -87,6 +87,18 @@ def _recipe(rng: np.random.Generator) -> JudgeRequest:
     return JudgeRequest(metric="binary", margin=0.0, scope="recipe", ft=seeds, baselines={"p": other})
 
 
+def _recipe_floor(rng: np.random.Generator) -> JudgeRequest:
+    """Three seeds that err on the same items; the true accuracy is the floor."""
+    seeds = [(rng.random(50) < 0.9).astype(int).tolist()] * 3
+    return JudgeRequest(metric="binary", margin=0.0, floor=0.9, scope="recipe", ft=seeds, baselines={"p": [0] * 50})
+
+
+def _recipe_collapse(rng: np.random.Generator) -> JudgeRequest:
+    """Rare collapses on the same hard items in every seed: no gain on average."""
+    ft = np.where(rng.random(100) < 0.02, 0.0, 0.8 + 0.8 * 0.02 / 0.98 + rng.normal(0, 0.005, (3, 100)))
+    return JudgeRequest(metric="graded", margin=0.0, scope="recipe", ft=ft.tolist(), baselines={"p": [0.8] * 100})
+
+
 NULLS: dict[str, Draw] = {
     "binary, nothing differs, margin 0": _binary(150, gain=0.0, psi=0.2, margin=0.0),
     "binary, gain equals margin": _binary(150, gain=0.02, psi=0.1, margin=0.02),
@@ -97,6 +109,8 @@ NULLS: dict[str, Draw] = {
     "clustered": _clusters,
     "macro-F1": _macro_f1,
     "recipe": _recipe,
+    "recipe, score equals floor": _recipe_floor,
+    "recipe, rare collapses": _recipe_collapse,
 }
 
 

