@@ -13,7 +13,14 @@ from harness.judging import Condition, Forgetting, Judgement, JudgeRequest, Outc
 from harness.samples import forgetting_sample, missing_outputs, sample_of
 from harness.slices import slice_findings
 from harness.stats.compare import Compared, Sample, compare
-from harness.stats.power import KEPT_DISCORDANCE, items_needed, noninferiority_power
+from harness.stats.power import (
+    KEPT_DISCORDANCE,
+    ROUNDING,
+    items_needed,
+    noninferiority_power,
+    seeds_needed,
+    seeds_reach,
+)
 from harness.wording import counted, gap, p_value, points
 
 SPENDING_RATIO = 3.0
@@ -35,6 +42,15 @@ class _Claim(NamedTuple):
     claim: str
     """What is to be proven, for the sentence."""
     warnings: list[str]
+
+
+class _Lack(NamedTuple):
+    """What would settle an unresolved condition."""
+
+    items: int | None
+    """None where more items are not expected to."""
+    advice: str
+    """For the sentence."""
 
 
 def decide(request: JudgeRequest) -> Judgement:
@@ -120,9 +136,7 @@ def _condition(claim: _Claim, *, alpha: float, count: int) -> Condition:
     outcome: Outcome = (
         "pass" if found.p.p_pass <= alpha else "fail" if found.p.p_fail <= alpha / count else "unresolved"
     )
-    needed = None
-    if outcome == "unresolved" and not found.refusal:
-        needed = items_needed(n, effect=found.effect, margin=claim.margin, se=found.se, alpha=alpha)
+    lack = _lack(claim, found, alpha=alpha) if outcome == "unresolved" and not found.refusal else _Lack(None, "")
     few_draws = alpha < RESAMPLING_LIMIT and found.test in ("t_and_bootstrap", "clustered")
     extra = [f"at a level of {alpha:.2g} this resampling test may be unable to prove anything"] if few_draws else []
     return Condition(
@@ -137,14 +151,30 @@ def _condition(claim: _Claim, *, alpha: float, count: int) -> Condition:
         high=found.high,
         se_items=found.se_items,
         se_seeds=found.se_seeds,
-        n_needed=needed,
+        n_needed=lack.items,
         test=found.test,
-        reason=_sentence(claim, found, outcome=outcome, needed=needed),
+        reason=_sentence(claim, found, outcome=outcome, advice=lack.advice),
         warnings=claim.warnings + extra,
     )
 
 
-def _sentence(claim: _Claim, found: Compared, *, outcome: Outcome, needed: int | None) -> str:
+def _lack(claim: _Claim, found: Compared, *, alpha: float) -> _Lack:
+    """More items make their own part of the doubt smaller; that of a recipe's seeds stays."""
+    seen = {"effect": found.effect, "margin": claim.margin, "se": found.se_items, "alpha": alpha}
+    seeds, recipe = len(claim.sample.tuned), claim.sample.chosen is None
+    spread = (found.se_seeds or 0.0) if recipe else 0.0
+    held = seeds_reach(spread, seeds=seeds, alpha=alpha) if spread else 0.0
+    items = items_needed(claim.sample.items, **seen, held=held)
+    if items is not None:
+        return _Lack(items, f"about {items:,} items would be needed")
+    if not held or found.effect - claim.margin <= ROUNDING:
+        return _Lack(None, "more items are not expected to help")
+    more = seeds_needed(seeds, **seen, se_seeds=spread)
+    both = "more training seeds and more items would be needed"
+    return _Lack(None, both if more is None else f"about {more} training seeds would be needed")
+
+
+def _sentence(claim: _Claim, found: Compared, *, outcome: Outcome, advice: str) -> str:
     """The finding as a manager would say it."""
     start = f"{_observed(claim, found)}; {claim.claim}"
     if outcome == "pass":
@@ -153,7 +183,6 @@ def _sentence(claim: _Claim, found: Compared, *, outcome: Outcome, needed: int |
         return f"{start} is ruled out ({p_value(found.p.p_fail)})."
     if found.refusal:
         return f"{start} cannot be judged: {found.refusal}."
-    advice = "more items are not expected to help" if needed is None else f"about {needed:,} items would be needed"
     return f"{start} is neither proven ({p_value(found.p.p_pass)}) nor ruled out ({p_value(found.p.p_fail)}); {advice}."
 
 

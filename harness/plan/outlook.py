@@ -78,7 +78,7 @@ class Outlook:
         if known.room is not None and known.room < SOUGHT:
             limit = f"the best prompt leaves room for {points(known.room)} points"
         claim = _Claim(name, "lead", SOUGHT, smallest, needed, limit=limit)
-        return _proof(gate, metric, claim, size=self.size, basis=known.basis)
+        return _proof(gate, metric, claim, size=self.size, basis=known.basis, but=self._but)
 
     def items_for_gain(self, metric: str, gain: float, *, margin: float) -> int | None:
         """Items that prove a true gain over every prompt; None where it is within the margin or beyond the room."""
@@ -101,6 +101,11 @@ class Outlook:
         gates = self.resolved.experiment.gates
         return gates.alpha / gates.planned_looks
 
+    @property
+    def _but(self) -> str:
+        """What the spread of scores leaves out: how far seeds differ shows once a recipe is trained anew."""
+        return ", that between seeds not counted" if self.resolved.experiment.gates.scope == "recipe" else ""
+
     def _metric(self, gate: GateName, metric: str, asked: MetricGate) -> Iterator[GatePower]:
         if asked.margin is not None:
             yield self.gain(gate, metric, margin=asked.margin)
@@ -108,7 +113,7 @@ class Outlook:
             known, name = self.evidence(metric), f"floor {asked.floor:g} {metric}"
             spread = {"variance": known.score_variance, "deff": _deff(self.size, icc=known.score_icc)}
             claim = self._above(name, "score", asked.floor, size=self.size, spread=spread)
-            yield _proof(gate, metric, claim, size=self.size, basis=known.basis)
+            yield _proof(gate, metric, claim, size=self.size, basis=known.basis, but=self._but)
 
     def _shares(self) -> Iterator[GatePower]:
         """The gates that want a share of the answers, or of the requests, within a limit."""
@@ -166,7 +171,7 @@ class Outlook:
             smallest=None,
             needed=needed,
             basis=known.basis,
-            sentence=f"{name}: {self._slice_sizes(column)}{seen} (spread {known.basis})",
+            sentence=f"{name}: {self._slice_sizes(column)}{seen} (spread {known.basis}{self._but})",
         )
 
     def _slice_sizes(self, column: str) -> str:
@@ -212,7 +217,7 @@ class _Claim(NamedTuple):
     unit: str = "items"
 
 
-def _proof(gate: GateName, metric: str, claim: _Claim, *, size: HeldOut, basis: Basis) -> GatePower:
+def _proof(gate: GateName, metric: str, claim: _Claim, *, size: HeldOut, basis: Basis, but: str = "") -> GatePower:
     return GatePower(
         gate=gate,
         metric=metric,
@@ -222,7 +227,7 @@ def _proof(gate: GateName, metric: str, claim: _Claim, *, size: HeldOut, basis: 
         smallest=claim.smallest,
         needed=claim.needed,
         basis=basis,
-        sentence=f"{claim.name}: {_finding(claim, size=size)}; {_price(claim)} (spread {basis})",
+        sentence=f"{claim.name}: {_finding(claim, size=size)}; {_price(claim)} (spread {basis}{but})",
     )
 
 

@@ -1,7 +1,7 @@
 """Turn a sample size into what it can show, and what is to be shown into the sample size it takes.
 
 Normal approximations, planning only; a share above a floor is exact. Nothing here enters a verdict but
-`items_needed`, which tells what an unresolved condition lacks.
+`items_needed` and `seeds_needed`, which tell what an unresolved condition lacks.
 """
 
 import math
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta as beta_distribution  # type: ignore[import-untyped, unused-ignore]
 from scipy.stats import binom, norm
+from scipy.stats import t as student_t
 
 from harness.stats.exact import ALPHA_PER_GAMMA, tango_score
 
@@ -23,6 +24,8 @@ ROUNDING = 1e-12
 """An effect this close to the margin may be the margin itself: .52 - .5 is a little more than .02."""
 KEPT_DISCORDANCE = 0.1
 """Share of the items on which a model and what was made of it disagree, where nothing was lost."""
+MOST_SEEDS = 100
+"""More trainings than this are no advice."""
 
 
 def design_effect(mean_cluster_size: float, *, icc: float) -> float:
@@ -129,20 +132,48 @@ def items_for(
     return max(1, math.ceil(ratio**2 * variance * deff - 1e-6))
 
 
-def items_needed(n: int, *, effect: float, margin: float, se: float, alpha: float, beta: float = BETA) -> int | None:
+def items_needed(
+    n: int, *, effect: float, margin: float, se: float, alpha: float, beta: float = BETA, held: float = 0.0
+) -> int | None:
     """Items that would prove an effect as large as the one seen on `n` items, with probability 1 - beta.
 
-    `se` is the cluster-robust standard error at `n`. None when the effect is not above the margin by more than
-    rounding: more items are then not expected to help.
+    `se` is the cluster-robust standard error at `n`; `held` is what the lead has to exceed for the seeds alone
+    (`seeds_reach`), which no number of items makes smaller. None when the effect is not above the margin by more than
+    that, or than rounding: more items are then not expected to help.
     """
-    if effect - margin <= ROUNDING:
+    lead = effect - margin
+    if lead <= max(ROUNDING, held):
         return None
-    if se == 0:  # Nothing varied: what the worst discordance leaves in the exact test, solved for n.
+    if se == 0 == held:  # Nothing varied: what the worst discordance leaves in the exact test, solved for n.
         left = alpha * (1 - 1 / ALPHA_PER_GAMMA)
         return max(math.ceil(math.log(left) / math.log((1 + margin) / (1 + effect))), n + 1)
-    ratio = _quantiles(alpha, beta=beta) * se / (effect - margin)
+    ratio, left = _quantiles(alpha, beta=beta) * se / lead, 1 - (held / lead) ** 2
     # The question is only asked of unresolved results, and those need at least one item more.
-    return max(math.ceil(n * ratio**2), n + 1)
+    return max(math.ceil(n * ratio**2 / left), n + 1) if left > 0 else None
+
+
+def seeds_reach(se_seeds: float, *, seeds: int, alpha: float, beta: float = BETA) -> float:
+    """How far above the margin an effect has to lie because of so many training seeds, if items left no doubt.
+
+    Few seeds are few degrees of freedom, so these are Student's quantiles: of three seeds 4.0 standard errors for 80 %
+    power at 5 %, where a normal error takes 2.5.
+    """
+    return float(student_t.isf(alpha, seeds - 1) + student_t.isf(beta, seeds - 1)) * se_seeds
+
+
+def seeds_needed(
+    seeds: int, *, effect: float, margin: float, se: float, se_seeds: float, alpha: float, beta: float = BETA
+) -> int | None:
+    """Training seeds that would prove an effect as large as the one seen of `seeds`, on the same items.
+
+    `se` is the standard error over the items, `se_seeds` that over the seeds. None where no number up to `MOST_SEEDS`
+    does: the items then leave too much in doubt themselves.
+    """
+    left = (effect - margin) ** 2 - (_quantiles(alpha, beta=beta) * se) ** 2
+    for more in range(seeds + 1, MOST_SEEDS + 1):
+        if seeds_reach(se_seeds * math.sqrt(seeds / more), seeds=more, alpha=alpha, beta=beta) ** 2 <= left:
+            return more
+    return None
 
 
 def noninferiority_power(n: int, *, margin: float, discordance: float, alpha: float, deff: float = 1.0) -> float:

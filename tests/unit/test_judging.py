@@ -1,6 +1,8 @@
 """`harness judge`'s heart: what a request may hold, and the verdict it must give."""
 
 import json
+import math
+import re
 import time
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from harness.judge_input import read_request
 from harness.judging import JudgeRequest
+from harness.stats.power import items_needed
 from harness.verdict import decide, look_alpha
 
 
@@ -160,6 +163,45 @@ def test_the_two_parts_of_the_standard_error_are_told_apart():
     d = np.array(seeds[2]) - other
     assert artifact.conditions[0].se_items == pytest.approx(np.std(d, ddof=1) / np.sqrt(200))
     assert [c.se_seeds for c in artifact.conditions] == pytest.approx([by_seeds, by_seeds])
+
+
+def _recipe(*gains: float, items: int, swing: int = 10) -> dict:
+    """Seeds that gain so much over a prompt; each loses `swing` items in a hundred, and wins as many others."""
+    start = items // 2
+    other = [int(i < start) for i in range(items)]
+    lost = items * swing // 100
+
+    def seed(gain: float) -> list[int]:
+        return [int(lost <= i < start or start <= i < start + lost + round(gain * items)) for i in range(items)]
+
+    return {"scope": "recipe", "ft": [seed(gain) for gain in gains], "baselines": {"p": other}, "margin": 0.02}
+
+
+def test_where_the_seeds_differ_too_much_the_recipe_needs_seeds_and_not_items():
+    few, many = (decide(_request(**_recipe(0.3, 0.1, 0.02, items=count))).conditions[0] for count in (400, 4_000))
+    assert few.outcome == many.outcome == "unresolved", "ten times the items prove nothing"
+    assert few.n_needed is many.n_needed is None
+    needed = int(re.search(r"about (\d+) training seeds would be needed", few.reason)[1])
+    again = decide(_request(**_recipe(*(0.3, 0.1, 0.02) * math.ceil(needed / 3), items=400))).conditions[0]
+    assert again.outcome == "pass"
+
+
+def test_the_items_that_a_recipe_needs_make_its_items_part_of_the_doubt_small_enough():
+    gains, found = (0.09, 0.1, 0.08), decide(_request(**_recipe(0.09, 0.1, 0.08, items=100))).conditions[0]
+    assert found.outcome == "unresolved"
+    assert found.n_needed > 100
+    assert found.se_seeds > 0
+    enough = decide(_request(**_recipe(*gains, items=100 * math.ceil(found.n_needed / 100)))).conditions[0]
+    assert enough.outcome == "pass"
+    artifact = decide(_request(**{**_recipe(*gains, items=100), "scope": "artifact"})).conditions[0]
+    seen = {"effect": artifact.effect, "margin": artifact.margin, "se": artifact.se_items}
+    assert artifact.n_needed == items_needed(100, **seen, alpha=0.05), "of one adapter nothing is held"
+
+
+def test_a_recipe_whose_items_and_seeds_both_leave_too_much_in_doubt_needs_both():
+    found = decide(_request(**_recipe(0.2, 0.05, 0.05, items=40, swing=25))).conditions[0]
+    assert (found.outcome, found.n_needed) == ("unresolved", None)
+    assert "more training seeds and more items would be needed" in found.reason
 
 
 def test_further_seeds_describe_an_artifact_but_do_not_judge_it():

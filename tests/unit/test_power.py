@@ -56,6 +56,34 @@ def test_items_needed_solves_its_own_formula() -> None:
     assert power.design_effect(5, icc=0.25) == 2
 
 
+def test_what_the_seeds_take_of_the_lead_is_not_shrunk_by_items() -> None:
+    shape = {"effect": 0.06, "margin": 0.02, "se": 0.04, "alpha": 0.05}
+    needed = power.items_needed(100, **shape, held=0.03)
+    assert needed is not None
+    items = (1.644854 + 0.841621) * 0.04 * math.sqrt(100 / needed)
+    assert math.hypot(items, 0.03) == pytest.approx(0.04, rel=1e-3)
+    assert power.items_needed(100, **shape, held=0.04) is None
+    assert power.items_needed(100, **{**shape, "se": 0.0}, held=0.04) is None
+
+
+def test_few_seeds_are_few_degrees_of_freedom() -> None:
+    assert power.seeds_reach(0.01, seeds=3, alpha=0.05) == pytest.approx(0.01 * (2.91999 + 1.06066), rel=1e-4)
+    assert power.seeds_reach(0.01, seeds=1000, alpha=0.05) == pytest.approx(0.01 * (1.644854 + 0.841621), rel=3e-3)
+
+
+def test_the_seeds_needed_are_the_fewest_that_leave_the_lead_enough() -> None:
+    shape = {"effect": 0.12, "margin": 0.02, "se": 0.02, "se_seeds": 0.05, "alpha": 0.05}
+    needed = power.seeds_needed(3, **shape)
+    assert needed is not None
+
+    def reach(seeds: int) -> float:
+        own = power.seeds_reach(0.05 * math.sqrt(3 / seeds), seeds=seeds, alpha=0.05)
+        return math.hypot(own, (1.644854 + 0.841621) * 0.02)
+
+    assert reach(needed) <= 0.1 < reach(needed - 1)
+    assert power.seeds_needed(3, **{**shape, "se": 0.05}) is None, "the items alone leave too much in doubt"
+
+
 def test_little_room_bounds_the_disagreement() -> None:
     """At a gain of all the room the arms disagree on exactly the room."""
     shape = {"margin": 0.02, "alpha": 0.05, "conditions": 3}
@@ -171,6 +199,15 @@ def test_every_gate_has_its_line(root: Path) -> None:
     by_gate = {row.gate: row for row in rows}
     assert "60 requests prove a true share of 99.6 points or more" in by_gate["latency"].sentence
     assert by_gate["format"].needed == 59
+
+
+def test_of_a_recipe_the_lines_say_that_they_do_not_know_its_seeds(root: Path) -> None:
+    gates = ["gates.format={regex: '.*'}", "gates.metrics.exact_match.margin=0.03", "gates.slices=[{column: topic}]"]
+    said = "(spread assumed, that between seeds not counted)"
+    rows = outlook(root, "gates.scope=recipe", *gates)
+    assert {row.gate for row in rows if row.sentence.endswith(said)} == {"improvement", "rouge", "metric", "slices"}
+    assert not any("between seeds" in row.sentence for row in rows if row.gate in ("format", "forgetting"))
+    assert not any("between seeds" in row.sentence for row in outlook(root, *gates))
 
 
 def test_the_first_line_is_the_formula(root: Path) -> None:
