@@ -74,7 +74,8 @@ class RunDisplay:
         if current.data is None or (current.done and current.refusal is None):
             return
         self._tell(current)
-        if current.done or any(step.stage == "further" for step in current.missing):
+        # The task's own data are there; a `data` step that is missing is that of a task which is mixed in.
+        if current.done or any(step.stage in ("data", "further") for step in current.missing):
             return
         first = not self._work
         self._work = self._work or self._expected(current)

@@ -4,8 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_world import FakeWorld
+from test_further import setup_of
 
 from harness.cli.display import RunDisplay
+from harness.estimate import Work
+from harness.plan import Plan
 from harness.steps import Step
 from harness.store import Artifact
 
@@ -50,3 +54,19 @@ def test_a_wait_is_told_with_the_step_that_waits(capsys: pytest.CaptureFixture[s
     display.started(Step("predict", {"split": "validation"}, title="try rented/plain"))
     display.waiting("no answer (busy); try 2 of 7 in 2 s")
     assert "… try rented/plain: no answer (busy); try 2 of 7 in 2 s" in capsys.readouterr().err
+
+
+def test_the_time_left_is_estimated_once_all_that_is_learnt_besides_is_read(tmp_path: Path) -> None:
+    """It is estimated once a run: of a plan that lacked the mixed examples it would lack them to the end."""
+    seen: list[list[str]] = []
+
+    def work(current: Plan) -> list[Work]:
+        seen.append(list(current.further))
+        return [Work("train", "training epochs", 4, 60.0)]
+
+    setup, world = setup_of(tmp_path, "mix: {tasks: [mood]}"), FakeWorld(lambda step, world: 0.5)
+    display = RunDisplay(world.find, work=work, power=lambda current: [])
+    for _ in range(5):
+        display.planned(world.reach(setup, goal="search", at_most=1))
+    assert [step.stage for step in world.log[:3]] == ["data", "data", "further"]
+    assert seen == [["mix:mood"]]
