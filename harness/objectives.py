@@ -25,7 +25,7 @@ class Point(NamedTuple):
     forgetting: float | None
     """Rise of the cross-entropy on general text, nats a token; null where it was not probed."""
     cost: int
-    """Tokens trained on up to there."""
+    """Tokens trained on up to there, those of plain text among them."""
 
     def values(self, objectives: Sequence[Objective]) -> list[float]:
         """In the order of `objectives`."""
@@ -42,13 +42,18 @@ def point(trial: Trial) -> Point:
     best = best_epoch(trial)
     assert trial.value is not None
     cost = sum(epoch.tokens for epoch in trial.epochs if epoch.epoch <= best.epoch)
-    return Point(trial.value, best.probe, cost)
+    return Point(trial.value, best.probe, trial.text_tokens + cost)
 
 
 def best_epoch(trial: Trial) -> Epoch:
     """The epoch that a scored trial is kept at."""
     assert trial.best_epoch is not None
     return trial.epochs[trial.best_epoch - 1]
+
+
+def probed_benchmarks(trials: Sequence[Trial]) -> list[str]:
+    """Benchmarks of which a probe asked a few items; those whose answers are written are gated alone."""
+    return list(dict.fromkeys(name for trial in trials for epoch in trial.epochs for name in epoch.probe_benchmarks))
 
 
 def excess(epoch: Epoch, *, limits: ForgetsSpec) -> str:
@@ -95,9 +100,9 @@ def _dominates(one: list[float], other: list[float]) -> bool:
     return one != other and all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
 
 
-def rule(search: SearchSpec, *, metric: str) -> str:
-    """How the champion is found, in one or two sentences."""
-    limits = _limits(search.forgets) if search.probes else ""
+def rule(search: SearchSpec, *, metric: str, trials: Sequence[Trial]) -> str:
+    """How the champion is found among `trials`, in one or two sentences."""
+    limits = _limits(search.forgets, probed=bool(probed_benchmarks(trials))) if search.probes else ""
     best = f"The champion has the highest {metric} on validation"
     among = f" of the trials that forget no more than search.forgets allows ({limits})" if limits else ""
     ties = "the earliest of equals"
@@ -116,10 +121,11 @@ def _unpruned(search: SearchSpec) -> str:
     return " No trial is stopped for lagging: Optuna's pruners know one objective." if ignored else ""
 
 
-def _limits(limits: ForgetsSpec) -> str:
+def _limits(limits: ForgetsSpec, *, probed: bool) -> str:
+    """Those that something was measured for; `probed`: whether items of a benchmark were."""
     said = []
     if limits.cross_entropy is not None:
         said.append(f"cross-entropy on general text up by {limits.cross_entropy:g} nats a token")
-    if limits.accuracy is not None and limits.items:
+    if limits.accuracy is not None and probed:
         said.append(f"accuracy on {limits.items} items of a gated benchmark down by {100 * limits.accuracy:g} points")
     return "; ".join(said)

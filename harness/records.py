@@ -104,9 +104,11 @@ class Trial(Record):
     status: Literal["complete", "pruned", "failed", "running"]
     """`pruned`: not worth another epoch beside other trials, or forgot too much; `failed`: see error."""
     stopped_early: bool = False
-    """Complete before its last epoch: so many epochs brought nothing better as `search.early_stopping` allows."""
+    """Complete without all its epochs: so many brought nothing better as `search.early_stopping` allows."""
     epochs: list[Epoch]
     """What was trained."""
+    text_tokens: int = Field(default=0, exclude=True)
+    """Tokens of the plain text that it read before these epochs."""
     best_epoch: int | None = None
     """The epoch with the best deciding metric on validation; null when none finished."""
     value: float | None = None

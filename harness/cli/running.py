@@ -72,7 +72,7 @@ def search_command(spec: Path, *, overrides: list[str], force: bool, json: bool)
             "trials": [trial.model_dump(mode="json") for trial in finished.trials],
             "tried": [row.model_dump(mode="json") for row in lost],
         }
-        told = {"objectives": setup.resolved.experiment.search.objectives, "rule": _rule(setup)}
+        told = {"objectives": setup.resolved.experiment.search.objectives, "rule": _rule(setup, finished)}
         print_json({"experiment": setup.resolved.name, "metric": setup.metric, **told, **rows})
         return 0
     best_prompt = max(float(scored.scores.summary["mean"][setup.metric]) for scored in finished.baselines)
@@ -95,7 +95,7 @@ def search_command(spec: Path, *, overrides: list[str], force: bool, json: bool)
             value,
         )
     out.print(table)
-    out.print(one_line(_rule(setup)), markup=False)
+    out.print(one_line(_rule(setup, finished)), markup=False)
     _show_tried(lost)
     return 0
 
@@ -108,8 +108,9 @@ def _show_tried(lost: list[TriedTrial]) -> None:
             out.print(f"  {named(found)}: {one_line(found.evidence)} {found.remedy}", style="dim", markup=False)
 
 
-def _rule(setup: Setup) -> str:
-    return rule(setup.resolved.experiment.search, metric=metric_info(setup.metric).title)
+def _rule(setup: Setup, finished: Plan) -> str:
+    search, title = setup.resolved.experiment.search, metric_info(setup.metric).title
+    return rule(search, metric=title, trials=finished.trials)
 
 
 def _reached(

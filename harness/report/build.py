@@ -13,7 +13,7 @@ from harness.plan.setup import Setup
 from harness.records import Example, Prediction, Verdict
 from harness.report import checked, tables
 from harness.report.asked import shown_prompts
-from harness.report.caveats import headline, warnings
+from harness.report.caveats import failed_seeds, headline, warnings
 from harness.report.data_rows import Answer, DataSummary, Duplicate, ShownExample
 from harness.report.document import Forgetting, Report
 from harness.report.effort import efforts
@@ -53,7 +53,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
     return Report(
         experiment=setup.resolved.name,
         verdict=verdict,
-        headline=headline(judged, metric=title, tuned=_candidate(finished), best=best, key=setup.metric),
+        headline=headline(setup, finished, judged=judged, metric=title, best=best),
         reasons=judged["reasons"] if judged else [NO_TRIAL],
         task=task.name,
         task_description=task.description,
@@ -80,7 +80,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         ships=checked.ships(judged),
         leaked=checked.leaked(judged),
         power=[row.sentence for row in finished.power],
-        uncertainty=checked.uncertainty(judged, metric=title, seeds=_seed_scores(finished, metric=setup.metric)),
+        uncertainty=checked.uncertainty(judged, metric=title, seeds=_seed_scores(setup, finished)),
         data=_data(setup, finished),
         examples=_examples(setup, finished, frame=frame, best=best.arm.name),
         warnings=warnings(setup, finished, judged=judged, store=store),
@@ -110,18 +110,15 @@ def _sought(setup: Setup, finished: Plan) -> dict[str, Any]:
     search, title = setup.resolved.experiment.search, metric_info(setup.metric).title
     return {
         "objectives": list(search.objectives),
-        "rule": rule(search, metric=title),
+        "rule": rule(search, metric=title, trials=finished.trials),
         "trade_offs": trade_offs(finished.trials, search=search),
     }
 
 
-def _candidate(finished: Plan) -> list[ScoredArm]:
-    """What the verdict is about: the champion's adapter, or those of the further seeds."""
-    return finished.seeds or ([finished.tuned] if finished.tuned else [])
-
-
-def _seed_scores(finished: Plan, *, metric: str) -> list[float]:
-    return [float(scored.scores.summary["mean"][metric]) for scored in finished.seeds]
+def _seed_scores(setup: Setup, finished: Plan) -> list[float]:
+    """Of a recipe's further seeds, as they are judged: those that failed are wrong everywhere."""
+    trained = [float(scored.scores.summary["mean"][setup.metric]) for scored in finished.seeds]
+    return trained + [0.0] * failed_seeds(setup, finished)
 
 
 def _best_prompt(setup: Setup, finished: Plan) -> ScoredArm:

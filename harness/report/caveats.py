@@ -1,10 +1,9 @@
 """Turn what happened into the headline and the warnings that stand above the tables."""
 
-from collections.abc import Sequence
-from statistics import fmean
 from typing import Any
 
 from harness.halving import asked_size, taken_size
+from harness.objectives import probed_benchmarks
 from harness.plan import Plan, ScoredArm, family_champions
 from harness.plan.arms import short_of_examples
 from harness.plan.certify import opening_in
@@ -30,21 +29,33 @@ WORSE = {
 }
 
 
-def headline(
-    judged: dict[str, Any] | None, *, metric: str, tuned: Sequence[ScoredArm], best: ScoredArm, key: str
-) -> str:
-    """The decision in one sentence, with what stands in the way of FINE_TUNE; `tuned` are one adapter or a recipe's."""
-    if not tuned or judged is None:
+def headline(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, metric: str, best: ScoredArm) -> str:
+    """The decision in one sentence, with what stands in the way of FINE_TUNE; the gap is the one that was judged."""
+    if judged is None:
         return "Not settled, so keep prompting: no trial of the search finished."
-    verdict = judged["verdict"]
-    gap = 100 * (fmean(one.scores.summary["mean"][key] for one in tuned) - best.scores.summary["mean"][key])
-    words = {"gap": f"{gap:+.1f} points of {metric}", "slices": ", ".join(_in_the_way(judged))}
+    verdict, failed = judged["verdict"], failed_seeds(setup, finished)
+    gap = f"{100 * _judged_gap(judged, family=best.arm.family):+.1f} points of {metric}"
+    gap += f" ({failed} of {setup.resolved.experiment.gates.seeds} seeds failed, counted as wrong)" if failed else ""
+    words = {"gap": gap, "slices": ", ".join(_in_the_way(judged))}
     alone = all(row["outcome"] == "pass" for row in judged["conditions"])
     if alone and words["slices"]:
         return WORSE[verdict].format(**words)
     if alone and verdict == "INCONCLUSIVE":
         return SPENT
     return NEXT[verdict].format(**words)
+
+
+def _judged_gap(judged: dict[str, Any], *, family: str) -> float:
+    """Tuned minus a family's champion in the deciding metric, at the digits that scores have; nothing lost is +0.0."""
+    name = f"beats:{family}"
+    rows = (row for row in judged["conditions"] if row["gate"] == "improvement" and row["cond"] == name)
+    return round(float(next(rows)["effect"]), 6) + 0.0
+
+
+def failed_seeds(setup: Setup, finished: Plan) -> int:
+    """How many of a recipe's further trainings failed; the verdict counts each as wrong everywhere."""
+    gates = setup.resolved.experiment.gates
+    return gates.seeds - len(finished.seeds) if gates.scope == "recipe" and finished.judgement else 0
 
 
 def _in_the_way(judged: dict[str, Any]) -> list[str]:
@@ -70,6 +81,7 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
         *_unfitting_warnings(finished, store=store),
         *_answer_warnings(finished),
         *_trial_warnings(finished),
+        *_probe_warnings(setup, finished),
         *_memory_warnings(finished, store=store),
         *_length_warnings(finished, store=store),
         *[f"{row['cond']}: {text}" for row in (judged or {"conditions": []})["conditions"] for text in row["warnings"]],
@@ -106,7 +118,7 @@ def _recipe_warnings(setup: Setup, finished: Plan) -> list[str]:
         return []
     own = "Benchmarks, format, cost, latency, shipped forms and the leaderboard are of the champion's own adapter."
     found = [f"The verdict is about the recipe: scores are compared as the mean of {gates.seeds} further seeds. {own}"]
-    if failed := gates.seeds - len(finished.seeds):
+    if failed := failed_seeds(setup, finished):
         found.append(f"Of {gates.seeds} further trainings {failed} failed; their answers count as wrong.")
     return found
 
@@ -188,6 +200,16 @@ def _answer_warnings(finished: Plan) -> list[str]:
 def _trial_warnings(finished: Plan) -> list[str]:
     failed = [trial for trial in finished.trials if trial.status == "failed"]
     return [f"Trial {trial.number} failed: {trial.error}" for trial in failed]
+
+
+def _probe_warnings(setup: Setup, finished: Plan) -> list[str]:
+    """Gated benchmarks that no probe asked about, so that nothing stopped a trial that lost them."""
+    epochs = [epoch for trial in finished.trials for epoch in trial.epochs]
+    if not setup.resolved.experiment.search.forgets.items or all(epoch.probe is None for epoch in epochs):
+        return []
+    left = [name for name in setup.benchmarks if name not in probed_benchmarks(finished.trials)]
+    why = "a probe leaves out benchmarks whose answers are written, and those without items beside the gate's"
+    return [f"{name} was not probed after the epochs: {why}." for name in left]
 
 
 def _memory_warnings(finished: Plan, *, store: Store) -> list[str]:

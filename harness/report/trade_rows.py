@@ -17,7 +17,7 @@ class TradeOff(Record):
     benchmarks: dict[str, float] = Field(default_factory=dict)
     """Change of accuracy against the base model on a few items of each gated benchmark, which its gate never sees."""
     cost: int
-    """Tokens trained on up to that epoch."""
+    """Tokens trained on up to that epoch, those of plain text among them."""
     front: bool = False
     """On the Pareto front of the objectives; false where there is only one."""
     within: bool = True

@@ -1,6 +1,7 @@
 """What is forgotten is measured after every epoch and limited; one rule finds the champion, whatever is sought."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from harness.loading import Resolved, load_experiment
 from harness.objectives import champion, front, point, rule
 from harness.plan import Plan
 from harness.records import Epoch, Trial
+from harness.report.caveats import _probe_warnings
 from harness.specs import SearchSpec
 from harness.steps import Step
 from harness.store import Artifact
@@ -166,7 +168,7 @@ def test_the_champion_follows_the_rule(objectives: list[str], tied: float, numbe
     best = champion(TRIALS, search=search)
     assert best is not None
     assert best.number == number
-    said = rule(search, metric="ROUGE-L")
+    said = rule(search, metric="ROUGE-L", trials=TRIALS)
     assert "highest ROUGE-L on validation of the trials that forget no more than" in said
     assert ("what forgets less" in said) == (len(objectives) > 1)
     assert ("less by at most 1 point" in said) == bool(tied)
@@ -180,6 +182,35 @@ def test_a_point_is_that_of_the_best_epoch() -> None:
     ]
     one = Trial(number=0, params={}, status="complete", epochs=epochs, best_epoch=2, value=0.7)
     assert point(one) == (0.7, 0.2, 200)
+
+
+def test_plain_text_that_was_read_first_is_part_of_the_cost() -> None:
+    one = trial(0, metric=0.5, rise=0.1)
+    assert point(one.model_copy(update={"text_tokens": 1_000})).cost == point(one).cost + 1_000
+
+
+@pytest.mark.parametrize("benchmarks", [{}, {"piqa": -0.1}], ids=["none probed", "piqa"])
+def test_the_rule_names_no_limit_of_what_nobody_measured(benchmarks: dict[str, float]) -> None:
+    epoch = TRIALS[0].epochs[0].model_copy(update={"probe_benchmarks": benchmarks})
+    said = rule(SearchSpec(), metric="accuracy", trials=[TRIALS[0].model_copy(update={"epochs": [epoch]})])
+    assert "cross-entropy on general text up by 0.5 nats a token" in said
+    assert ("accuracy on 24 items of a gated benchmark down by 25 points" in said) == bool(benchmarks)
+
+
+def test_a_gated_benchmark_that_no_probe_asked_about_is_told(resolved: Resolved) -> None:
+    finished, _ = searched(resolved)
+    assert _probe_warnings(fake_setup(resolved), finished) == []
+    lost = [
+        one.model_copy(update={"epochs": [epoch.model_copy(update={"probe_benchmarks": {}}) for epoch in one.epochs]})
+        for one in finished.trials
+    ]
+    (told,) = _probe_warnings(fake_setup(resolved), replace(finished, trials=lost))
+    assert told.startswith("arithmetic was not probed after the epochs: a probe leaves out benchmarks whose answers")
+    unprobed = [
+        one.model_copy(update={"epochs": [epoch.model_copy(update={"probe": None}) for epoch in one.epochs]})
+        for one in lost
+    ]
+    assert _probe_warnings(fake_setup(resolved), replace(finished, trials=unprobed)) == [], "nothing was to be probed"
 
 
 REFUSED = [

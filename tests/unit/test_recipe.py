@@ -1,6 +1,8 @@
 """A verdict on a recipe rests on further seeds, which chose nothing and are trained before the test set is met."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_world import FakeWorld, fake_setup
@@ -9,6 +11,7 @@ from workspace import make_workspace
 
 from harness.loading import Resolved, load_experiment
 from harness.plan import Plan
+from harness.report.caveats import headline
 from harness.report.effort import efforts
 from harness.report.seal import without_test_scores
 from harness.steps import Step
@@ -112,6 +115,35 @@ def test_a_seed_that_failed_is_wrong_everywhere(tmp_path: Path) -> None:
     assert found["conditions"][0]["effect"] == pytest.approx(0.6 - 0.5)
     assert found["verdict"] == "INCONCLUSIVE"
     assert found["conditions"][0]["warnings"] == [f"{ITEMS} outputs missing, counted as wrong"]
+
+
+def headline_of(
+    tmp_path: Path, *, seeds: list[float], fails: Callable[[Step], str] = lambda step: ""
+) -> tuple[str, dict[str, Any]]:
+    """Headline and judgement of a recipe whose best prompt is right on 70 % of the items."""
+    resolved = load_experiment(make_workspace(tmp_path / "workspace"), overrides=["gates.scope=recipe"])
+    finished, _ = reached(resolved, fails=fails)
+    (tmp_path / "bench").mkdir()
+    judged = bench_of(tmp_path / "bench", *seeds, prompt=0.7).judged(**SHAPE)
+    best = finished.tested["zero_shot"]
+    return headline(fake_setup(resolved), finished, judged=judged, metric="exact match", best=best), judged
+
+
+def test_the_headline_counts_a_seed_that_failed_as_the_verdict_does(tmp_path: Path) -> None:
+    said, judged = headline_of(tmp_path, seeds=[0.8, 0.8], fails=lambda step: "nan" * ("further seed 2" in step.title))
+    gap = "-16.7 points of exact match (1 of 3 seeds failed, counted as wrong) against the best prompt"
+    assert gap in said
+    assert f"{100 * judged['conditions'][0]['effect']:+.1f}" == "-16.7"
+
+
+def test_the_headline_of_a_recipe_whose_seeds_all_failed_is_not_the_champions_own(tmp_path: Path) -> None:
+    said, _ = headline_of(tmp_path, seeds=[], fails=lambda step: "nan" * ("further seed" in step.title))
+    assert said.startswith("Keep prompting: -70.0 points of exact match (3 of 3 seeds failed, counted as wrong)")
+
+
+def test_the_headline_of_seeds_that_were_all_trained_is_their_mean(tmp_path: Path) -> None:
+    said, _ = headline_of(tmp_path, seeds=[0.9, 0.91, 0.9])
+    assert said == "Fine-tune: +20.3 points of exact match against the best prompt, and every gate is proven."
 
 
 def test_a_verdict_on_the_artifact_does_not_see_seeds(tmp_path: Path) -> None:
