@@ -4,6 +4,7 @@ Nothing here chooses: it is reached only when every choice has been made on vali
 """
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from harness.canonical import digest
 from harness.objectives import champion
@@ -11,7 +12,7 @@ from harness.plan import build
 from harness.plan.answering import tuned_answer_step
 from harness.plan.arms import PromptArm, plain_prompt
 from harness.plan.desk import Desk
-from harness.plan.further import Further, trial_steps, up_to
+from harness.plan.further import Further, task_epochs, trial_steps, up_to
 from harness.plan.prompting import family_champions
 from harness.plan.recipe import retrained
 from harness.plan.setup import Setup
@@ -199,7 +200,8 @@ def best_adapter(
 ) -> Artifact:
     """The training artifact of a trial's best epoch."""
     prompt = plain_prompt(setup.resolved.task, labels=labels)
-    steps = trial_steps(setup, number=trial.number, params=trial.params, prompt=prompt, data=data.key, further=further)
+    known: dict[str, Any] = {"prompt": prompt, "data": data.key, "further": further, "stalled": task_epochs(trial)}
+    steps = trial_steps(setup, number=trial.number, params=trial.params, **known)
     _, best = up_to(steps, trial=trial)[-1]
     artifact = desk.finished(best.key)
     assert artifact is not None, "a trial with a best epoch has its artifacts"

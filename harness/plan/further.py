@@ -96,14 +96,18 @@ def _step(setup: Setup, name: str, asked: dict[str, Any], *, title: str, local: 
     return Step("further", inputs, local=where, title=f"read {title}")
 
 
-def laps(spec: SearchSpec, *, epochs: int) -> list[Lap]:
-    """The epochs of a trial that was given `epochs`, in their order: text, then the task, then preferences."""
+def laps(spec: SearchSpec, *, epochs: int, stalled: int | None = None) -> list[Lap]:
+    """The epochs of a trial that was given `epochs`, in their order: text, then the task, then preferences.
+
+    Those on the task end with `stalled`, an epoch among them; they stay so many of `epochs`, as their schedule does.
+    """
     pairs, counts = spec.preferences, {"text": spec.text.epochs if spec.text else 0, "sft": epochs, "preferences": 0}
     if pairs is not None and pairs.after == "nothing":
         counts |= {"sft": 0, "preferences": epochs}
     elif pairs is not None:
         counts["preferences"] = pairs.epochs
-    return [Lap(phase, epoch, counts[phase]) for phase in NAMES for epoch in range(1, counts[phase] + 1)]
+    trained = {**counts, "sft": counts["sft"] if stalled is None else min(stalled, counts["sft"])}
+    return [Lap(phase, epoch, counts[phase]) for phase in NAMES for epoch in range(1, trained[phase] + 1)]
 
 
 def trial_steps(
@@ -115,14 +119,18 @@ def trial_steps(
     data: str,
     further: Further,
     seed: int = 0,
+    stalled: int | None = None,
 ) -> list[tuple[Lap, Step]]:
-    """Every epoch of a trial, each from the one before it; `seed` counts the seeds after that of the search."""
+    """Every epoch of a trial, each from the one before it; `seed` counts the seeds after that of the search.
+
+    Of a trial that made no progress on the task after the epoch `stalled` preferences come next.
+    """
     shared: dict[str, Any] = {"number": number, "params": params, "prompt": prompt, "data": data, "further": seed}
     again = f" with further seed {seed}" if seed else ""
     found: list[tuple[Lap, Step]] = []
     previous: str | None = None
     start: str | None = None
-    for lap in laps(setup.resolved.experiment.search, epochs=params["epochs"]):
+    for lap in laps(setup.resolved.experiment.search, epochs=params["epochs"], stalled=stalled):
         start = previous if lap.epoch == 1 else start
         step = build.epoch_step(setup, **shared, epoch=lap.epoch, previous=previous)
         more = _of_lap(setup, lap, step, params=params, further=further, start=start)
@@ -131,6 +139,11 @@ def trial_steps(
         found.append((lap, step))
         previous = step.key
     return found
+
+
+def task_epochs(trial: Trial) -> int:
+    """How many epochs on the task a trial was trained for: fewer than it was given where it stalled."""
+    return sum(epoch.phase == "sft" for epoch in trial.epochs)
 
 
 def up_to(steps: list[tuple[Lap, Step]], *, trial: Trial) -> list[tuple[Lap, Step]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.halving import fitted_size
 from harness.plan.desk import Desk
-from harness.plan.further import Further, trial_steps, up_to
+from harness.plan.further import Further, task_epochs, trial_steps, up_to
 from harness.plan.setup import Setup
 from harness.prompts import PromptConfig
 from harness.records import Trial
@@ -36,6 +36,7 @@ def retrained(
         "prompt": prompt,
         "data": data,
         "further": further,
+        "stalled": task_epochs(trial),
     }
     chains = [
         [step for _, step in up_to(trial_steps(setup, **shared, seed=n + 1), trial=trial)] for n in range(gates.seeds)

@@ -37,9 +37,11 @@ class _Search:
 
     def advanced(self, trial: Trial, *, history: list[Trial]) -> tuple[Trial, float]:
         """The trial as far as it has been trained, and its training seconds."""
-        seconds, steps = 0.0, self._steps(trial)
-        for place, (lap, step) in enumerate(steps, start=1):
-            track = partial(tracked, setup=self.setup, number=trial.number, lap=lap, first=steps[0][1].key)
+        seconds, early, ahead = 0.0, False, self._steps(trial)
+        first = ahead[0][1].key
+        while ahead:
+            (lap, step), *ahead = ahead
+            track = partial(tracked, setup=self.setup, number=trial.number, lap=lap, first=first)
             trained = self.desk.want(track(self._fitting(step)))
             if trained is None:
                 return trial, seconds
@@ -47,8 +49,9 @@ class _Search:
             if trained.status == "failed":
                 return trial.model_copy(update={"status": "failed", "error": trained.error}), seconds
             if not lap.scored:
+                trial = trial.model_copy(update={"text_tokens": trial.text_tokens + trained.summary["tokens"]})
                 continue
-            title, last = f"trial {trial.number}, epoch {len(trial.epochs) + 1}", place == len(steps)
+            title = f"trial {trial.number}, epoch {len(trial.epochs) + 1}"
             scores = self._validated(trained, title=title, track=track)
             probe = probed(self.setup, self.desk, adapter=trained, title=title)
             if scores is None or probe is None:
@@ -58,13 +61,18 @@ class _Search:
             trial = with_epoch(trial, trained=trained, scores=scores, probe=probe, setup=self.setup)
             if trial.stopped:
                 return trial.model_copy(update={"status": "pruned"}), seconds
-            if not last and self._lags(trial, history=history):
+            if ahead and self._lags(trial, history=history):
                 return trial.model_copy(update={"status": "pruned"}), seconds
-            if not last and steps[place][0].phase == lap.phase and self._stalls(trial):
-                return trial.model_copy(update={"status": "complete", "stopped_early": True}), seconds
-        return trial.model_copy(update={"status": "complete"}), seconds
+            if ahead and self._stalls(trial):
+                early, ahead = early or lap.epoch < lap.epochs, self._beyond(trial, lap=lap)
+        return trial.model_copy(update={"status": "complete", "stopped_early": early}), seconds
 
-    def _steps(self, trial: Trial) -> list[tuple[Lap, Step]]:
+    def _beyond(self, trial: Trial, *, lap: Lap) -> list[tuple[Lap, Step]]:
+        """What comes after a stall: on the task the preferences, which start from where it stands; else nothing."""
+        steps = self._steps(trial, stalled=lap.epoch) if lap.phase == "sft" else []
+        return [(other, step) for other, step in steps if other.phase == "preferences"]
+
+    def _steps(self, trial: Trial, *, stalled: int | None = None) -> list[tuple[Lap, Step]]:
         return trial_steps(
             self.setup,
             number=trial.number,
@@ -72,6 +80,7 @@ class _Search:
             prompt=self.prompt,
             data=self.data.key,
             further=self.further,
+            stalled=stalled,
         )
 
     def _fitting(self, step: Step) -> Step:

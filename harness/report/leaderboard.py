@@ -70,7 +70,9 @@ def _epoch_words(trial: Trial) -> str:
     """Which epoch was kept; those of DPO come behind the ones that were asked for."""
     best = trial.epochs[(trial.best_epoch or 1) - 1]
     by = " (DPO)" if best.phase == "preferences" else ""
-    return f"epoch {best.epoch} of {max(trial.params['epochs'], len(trial.epochs))}{by}"
+    # Those behind a stall are counted from what was trained before them, not from what was asked for.
+    least = trial.params["epochs"] if best.phase == trial.epochs[0].phase else 0
+    return f"epoch {best.epoch} of {max(least, len(trial.epochs))}{by}"
 
 
 def _truncated(scored: ScoredArm | None) -> list[str]:

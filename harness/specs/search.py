@@ -84,7 +84,8 @@ class SearchSpec(Spec):
     """
     early_stopping: int | None = Field(default=None, ge=1, examples=[2])
     """End a trial after so many epochs in a row without a better validation score; its best epoch is kept. It looks
-    at the trial alone, where the pruner compares trials. null: all epochs that were sampled.
+    at the trial alone, where the pruner compares trials. Where preferences follow, it ends the epochs on the task, and
+    the trial goes on to them. null: all epochs that were sampled.
     """
     seed: int = Field(default=0, ge=0)
     """Seed of sampler, data order and initialisation."""

@@ -1,6 +1,7 @@
 """What is learnt besides the task: its rows, how many an epoch takes, and that none repeats a held-out item."""
 
 import json
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ from harness.adapters.forgetting import benchmark_items
 from harness.errors import UserError
 from harness.jsonl import read_lines, read_rows
 from harness.loading import load_experiment, source_path
+from harness.objectives import point
 from harness.plan import build
 from harness.plan.further import further_sections, laps, trial_steps
 from harness.plan.setup import Benchmark, Setup, Source
 from harness.prompts import PromptConfig
 from harness.records import Lesson
+from harness.report.effort import efforts
+from harness.report.leaderboard import _epoch_words
 from harness.specs import PreferencesSpec, ReplaySpec, SearchSpec, TextSpec
 from harness.stages import Job
 from harness.stages.data import write_selection, write_testset
@@ -59,14 +63,14 @@ NAMES = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel
 BENCH = [{"goal": f"How do you polish brass knob {name} without scratching it?", "sol1": "x"} for name in "abcdef"]
 
 
-def setup_of(root: Path, section: str) -> Setup:
+def setup_of(root: Path, section: str, *overrides: str) -> Setup:
     """A world whose task, benchmark and further data lie on disk."""
     spec = make_workspace(root)
     swap(root, "experiments/first.yaml", "  trials: 2\n", f"  trials: 2\n  {section}\n")
     rows = [{"question": f"What is the capital of land {name}?", "answer": f"City {name}"} for name in NAMES]
     write(root, "tasks/qa/data.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
     write(root, "bench.jsonl", "".join(f"{json.dumps(row)}\n" for row in BENCH))
-    resolved = load_experiment(spec)
+    resolved = load_experiment(spec, overrides=overrides)
     setup = fake_setup(resolved)
     more = {
         "source": Source({"all": "0" * 64}, str(root / "tasks/qa/data.jsonl")),
@@ -297,9 +301,15 @@ def test_a_trial_reads_text_then_learns_the_task_then_the_preferences(
     assert sum(lap.scored for lap in laps(spec, epochs=2)) == scored
 
 
+@dataclass
 class Betas(FakeSampler):
+    """Trials with a beta, of so many epochs."""
+
+    epochs: int = 2
+    stop_below: float = 0.0
+
     def suggested(self, spec: Any, **more: Any) -> dict[str, Any]:
-        return super().suggested(spec, **more) | {"beta": spec.preferences.beta[0]}
+        return super().suggested(spec, **more) | {"beta": spec.preferences.beta[0], "epochs": self.epochs}
 
 
 def test_dpo_starts_from_the_last_epoch_on_the_task_and_keeps_it_as_its_reference(tmp_path: Path) -> None:
@@ -334,6 +344,56 @@ def test_a_trial_that_stalls_on_the_task_still_reads_its_preferences(tmp_path: P
     finished = FakeWorld(lambda step, world: 0.5).reach(setup)
     assert [epoch.phase for epoch in finished.trials[0].epochs] == ["sft", "sft", "preferences"]
     assert finished.trials[0].stopped_early
+
+
+def stalling(step: Step, world: FakeWorld) -> float:
+    """The task is learnt in its first epoch or never; each epoch on preferences brings something."""
+    adapter = world.answers_of(step).needs.get("adapter")
+    inputs = world.done[adapter].inputs if adapter else {}
+    return 0.5 + (inputs["epoch"] / 10 if inputs.get("phase") == "preferences" else 0.0)
+
+
+@pytest.mark.parametrize(("epochs", "early"), [(9, True), (2, False)], ids=["of nine", "at the last"])
+def test_a_stall_on_the_task_leads_on_to_the_preferences(tmp_path: Path, epochs: int, early: bool) -> None:
+    write(tmp_path, "more.jsonl", "{}\n")
+    section = "early_stopping: 1\n  preferences: {source: more.jsonl, epochs: 3, beta: [0.2]}"
+    setup = setup_of(tmp_path, section, "gates.scope=recipe", "search.trials=1")
+    world = FakeWorld(stalling)
+    finished = world.reach(Setup(**{**vars(setup), "sampler": Betas(epochs=epochs)}))
+    (trial,) = finished.trials
+    assert [epoch.phase for epoch in trial.epochs] == ["sft"] * 2 + ["preferences"] * 3
+    assert (trial.status, trial.stopped_early, trial.best_epoch) == ("complete", early, 5)
+    assert _epoch_words(trial) == "epoch 5 of 5 (DPO)"
+    steps = [step for step in world.log if step.stage == "train"]
+    chains = [steps[place : place + 5] for place in range(0, len(steps), 5)]
+    assert [[step.inputs["seed"] for step in chain] for chain in chains] == [[seed] * 5 for seed in range(4)]
+    for chain in chains:  # The champion's own, and its configuration with three further seeds.
+        assert [step.needs.get("previous") for step in chain] == [None, *(step.key for step in chain[:-1])]
+        assert [step.needs.get("reference") for step in chain] == [None] * 3 + [chain[1].key] * 2
+        assert [step.inputs["params"]["epochs"] for step in chain] == [epochs] * 2 + [3] * 3
+    tested = {step.needs["adapter"] for step in world.log if {"testset", "adapter"} <= set(step.needs)}
+    assert tested == {chain[-1].key for chain in chains}
+
+
+def test_a_trial_that_stalls_on_its_preferences_as_well_is_over(tmp_path: Path) -> None:
+    write(tmp_path, "more.jsonl", "{}\n")
+    section = "early_stopping: 1\n  preferences: {source: more.jsonl, epochs: 3, beta: [0.2]}"
+    setup = setup_of(tmp_path, section, "search.trials=1")
+    (trial,) = FakeWorld(lambda step, world: 0.5).reach(Setup(**{**vars(setup), "sampler": Betas(epochs=5)})).trials
+    assert [epoch.phase for epoch in trial.epochs] == ["sft", "sft", "preferences"]
+    assert (trial.status, trial.stopped_early, trial.best_epoch) == ("complete", True, 1)
+    assert _epoch_words(trial) == "epoch 1 of 5"
+
+
+def test_what_trials_cost_is_what_the_report_counts_as_trained_on_text_as_well(tmp_path: Path) -> None:
+    write(tmp_path, "more.jsonl", "{}\n")
+    setup = setup_of(tmp_path, "text: {source: more.jsonl, epochs: 3}")
+    world = FakeWorld(lambda step, world: 0.1 + len(world.log) / 1000)
+    finished = world.reach(setup)
+    assert [point(trial).cost for trial in finished.trials] == [(3 + 2) * 100] * 2
+    assert sum(point(trial).cost for trial in finished.trials) == (
+        efforts(setup, finished, find=world.find).sides[1].tokens_trained
+    )
 
 
 def test_further_data_is_read_before_anything_costs_and_never_for_prompts_alone(tmp_path: Path) -> None:
