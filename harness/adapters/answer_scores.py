@@ -10,6 +10,7 @@ from types import CodeType
 from typing import Any
 
 from harness.canonical import digest
+from harness.disk import trouble
 from harness.errors import SourceChanged, UserError
 from harness.loading.textfile import text_of
 from harness.metrics import METRICS
@@ -102,6 +103,8 @@ def _from_hub(name: str) -> Score:
     try:
         metric = evaluate.load(name.removeprefix("evaluate:"))
     except (FileNotFoundError, ConnectionError, OSError) as error:
+        if trouble(error) is not None:
+            raise
         raise UserError(
             f"metric {name} cannot be loaded: {str(error).splitlines()[0]}",
             where="metrics",

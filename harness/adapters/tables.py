@@ -146,7 +146,7 @@ def _scratch() -> Iterator[str]:
 
 def _unwritable(error: OSError) -> UserError:
     what = f"data are converted in a temporary folder, which cannot be written ({error.strerror})"
-    return UserError(what, where=str(error.filename or ""), fix="set TMPDIR to a folder that can be written")
+    return UserError(what, where=str(error.filename or "TMPDIR"), fix="set TMPDIR to a folder that can be written")
 
 
 def _csv_rows(path: Path) -> list[dict[str, Any]]:

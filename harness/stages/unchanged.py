@@ -59,8 +59,10 @@ def _sources(inputs: dict[str, Any], local: dict[str, Any]) -> Iterator[_Source]
         yield _Source(local["model_path"], model, partial(_model, planned=model, stamp=local["model_stamp"]))
     for identity, file, data in _benchmarks(inputs, local):
         if file:
-            found = partial(benchmark_identity, data=Path(data) if data else None)
-            yield _Source(file, identity, found)
+            beside = {name: value for name, value in identity.items() if name != "data"}
+            yield _Source(file, beside, partial(benchmark_identity, data=None))
+        if data:
+            yield _Source(data, identity["data"], file_digest)
 
 
 def _benchmarks(inputs: dict[str, Any], local: dict[str, Any]) -> Iterator[tuple[Any, str | None, str | None]]:
