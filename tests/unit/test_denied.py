@@ -11,6 +11,7 @@ from report_samples import fine_tune_report
 from workspace import write
 
 from harness import worker
+from harness.adapters import tunable
 from harness.cli.main import status
 from harness.cli.reporting import write_report
 from harness.disk import denied, trouble
@@ -106,10 +107,16 @@ def test_a_model_that_was_half_copied_is_named_with_its_file(
     assert told.endswith("as when a copy has stopped in the middle. Fix: copy or download it once more\n")
 
 
-def test_a_configuration_that_is_no_model_s_is_a_mistake(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--set", "search.method=prefix", "--set", "search.space={learning_rate: [1e-3, 1e-2]}"]
-    assert status(["check", SPEC, *arguments]) == 2
-    assert "transformers cannot make a model of its config.json: " in one_line(capsys)
+def test_a_configuration_that_is_no_model_s_is_the_model_s_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(folder: Path, **more: Any) -> Any:
+        raise ValueError(f"Unrecognized model in {folder}.\nMore of it.")
+
+    monkeypatch.setattr(tunable, "_without_weights", unknown)
+    found = tunable.tried(tunable.Tuning("prefix", tmp_path, [{}]))
+    assert found is not None
+    assert found.what == f"transformers cannot make a model of its config.json: Unrecognized model in {tmp_path}."
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"model:a/b": 1}', b"\xff\xfe\x00"])

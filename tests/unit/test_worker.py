@@ -66,7 +66,8 @@ def deadly(worker: LocalWorker, *, optional: bool) -> Step:
     folder = worker.folder / "data"
     folder.mkdir()
     os.mkfifo(folder / "train.csv")
-    return Step("data", {"data": {"source": "bytes"}}, local={"path": str(folder)}, title="deadly", optional=optional)
+    inputs = {"data": {"source": "bytes"}, "source": {}}
+    return Step("data", inputs, local={"path": str(folder)}, title="deadly", optional=optional)
 
 
 def killed_soon(worker: LocalWorker) -> subprocess.Popen[bytes]:
