@@ -91,8 +91,8 @@ def tried(asked: Tuning) -> Misfit | None:
     """What PEFT says of each trial on a model without weights."""
     try:
         base = _without_weights(asked.folder, trust_remote_code=asked.trust_remote_code)
-    except (OSError, ValueError) as error:
-        what = f"transformers cannot make a model of its config.json: {str(error).splitlines()[0]}"
+    except (OSError, ValueError) as why:
+        what = f"transformers cannot make a model of its config.json: {str(why).splitlines()[0]}"
         return Misfit(what[:400], "copy or download the model once more, or name another")
     for trial in asked.trials:
         error = None if base is None else _complaint(base, asked.method, trial)
