@@ -1,4 +1,4 @@
-"""Make what was written outlive a power cut, and know a disk that takes no more."""
+"""Make what was written outlive a power cut; know a disk that takes no more, and one that lets nobody in."""
 
 import errno
 import os
@@ -17,6 +17,13 @@ NO_ROOM = {
     ),
 }
 """What the system says when it takes no more, and what helps."""
+_YOURS = "make it, and the folder it lies in, yours to read and write (ls -ld shows whose they are)"
+DENIED = {
+    errno.EACCES: ("permission denied", _YOURS),
+    errno.EPERM: ("permission denied", _YOURS),
+    errno.EROFS: ("the disk is mounted read-only", "mount it writable, or copy the workspace to another disk"),
+}
+"""What the system says when it lets nobody in, or not this user, and what helps."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -67,6 +74,30 @@ def no_room(error: BaseException, *, where: Path | None = None) -> UserError:
     what, fix = NO_ROOM[_number(error) or errno.ENOSPC]
     place = str(getattr(error, "filename", None) or where or "")
     return UserError(what, where=place, fix=f"{fix}; finished steps are kept, the same command goes on")
+
+
+def denied(error: BaseException) -> UserError | None:
+    """What a person is told of a file that the system does not let the harness at; None of any other error."""
+    if not isinstance(error, OSError) or error.errno not in DENIED or error.filename is None:
+        return None
+    what, fix = DENIED[error.errno]
+    return UserError(what, where=str(error.filename), fix=f"{fix}; finished steps are kept, the same command goes on")
+
+
+@contextmanager
+def let_in() -> Iterator[None]:
+    """Inside, a file that the system does not let the harness at is one message, which names it."""
+    try:
+        yield
+    except OSError as error:
+        if (told := denied(error)) is None:
+            raise
+        raise told from error
+
+
+def trouble(error: BaseException) -> UserError | None:
+    """What a person is told of an error that is the disk's or its owner's; None of any other."""
+    return no_room(error) if found_no_room(error) else denied(error)
 
 
 def _number(error: BaseException | None) -> int | None:

@@ -3,6 +3,7 @@
 Exception
 ├── UserError           a mistake a person can mend: one message, exit status 2
 │   ├── SpecErrors      every mistake found in one pass over the specs
+│   ├── SourceChanged   what a run reads is no longer what it was planned with
 │   └── StudyError      an Optuna study that cannot be written; nothing depends on it
 ├── StoreError          an artifact on disk is not what was committed
 ├── TrainingFailed      one trial cannot go on; the search records it and survives
@@ -31,6 +32,15 @@ class SpecErrors(UserError):
     def __init__(self, errors: list[UserError]) -> None:
         self.errors = errors
         super().__init__("\n".join(str(error) for error in errors))
+
+
+class SourceChanged(UserError):
+    """What lies at `where` is no longer what the run was planned with; what came of it would get a wrong key."""
+
+    def __init__(self, where: str) -> None:
+        what = "is not what it was when the run began"
+        fix = "run the same command again, which goes by what is there now, or put back what was there"
+        super().__init__(what, where=where, fix=fix)
 
 
 class StudyError(UserError):

@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.disk import write_whole
+from harness.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -35,4 +37,17 @@ class Pins:
         write_whole(self.path, json.dumps({**self._all(), name: commit}, indent=1, sort_keys=True).encode())
 
     def _all(self) -> dict[str, str]:
-        return json.loads(self.path.read_text("utf-8")) if self.path.exists() else {}
+        if not self.path.exists():
+            return {}
+        try:
+            return _commits(json.loads(self.path.read_bytes()))
+        except (ValueError, RecursionError) as error:
+            what = "cannot be read: it is not the JSON object of names and commits that the harness writes"
+            fix = "remove it; what comes from the hub without a revision is then used at its newest commit"
+            raise UserError(what, where=str(self.path), fix=fix) from error
+
+
+def _commits(found: Any) -> dict[str, str]:
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise ValueError("no object of texts")
+    return found

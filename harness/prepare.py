@@ -12,20 +12,20 @@ from ruamel.yaml.error import YAMLError
 from harness.adapters import study
 from harness.adapters.api_key import api_key
 from harness.adapters.embeddings import resolved_embeddings
-from harness.adapters.forgetting import is_known_task
+from harness.adapters.forgetting import benchmark_identity, is_known_task
 from harness.adapters.generator import checked_engine
 from harness.adapters.models import ModelReference, resolved_model
 from harness.adapters.storages import checked_storage
-from harness.adapters.tables import corpus_files, newest_revision, source_files
+from harness.adapters.tables import corpus_identity, newest_revision, source_identity
 from harness.adapters.trackers import checked_login, checked_tracker
 from harness.adapters.tunable import Tuning, why_not
-from harness.canonical import file_digest
 from harness.errors import SpecErrors, UserError
 from harness.family_places import family_place
 from harness.ledger import Ledger
 from harness.loading import Resolved, embedding_folder, source_path
 from harness.loading.corpus import corpus_path
 from harness.loading.experiments import own_benchmarks
+from harness.loading.textfile import text_of
 from harness.loading.words import nearest, shown
 from harness.methods import METHODS
 from harness.pins import Pins
@@ -208,15 +208,14 @@ def _further(section: FurtherSpec, *, resolved: Resolved) -> Source:
     path = source_path(section.source, root=resolved.root)
     if path is None:
         return _on_hub(section, resolved=resolved)
-    return Source({"files": [file_digest(file) for file in corpus_files(path)]}, str(path))
+    return Source(corpus_identity(path), str(path))
 
 
 def _source(spec: DataSpec, *, resolved: Resolved) -> Source:
     path = source_path(spec.source, root=resolved.root)
     if path is None:
         return _on_hub(spec, resolved=resolved)
-    files = source_files(path)
-    return Source({name: [file_digest(file) for file in parts] for name, parts in files.items()}, str(path))
+    return Source(source_identity(path), str(path))
 
 
 def _on_hub(spec: DataSpec | FurtherSpec, *, resolved: Resolved) -> Source:
@@ -232,11 +231,10 @@ def corpus_source(resolved: Resolved) -> Source | None:
     source = resolved.task.corpus.source
     path = corpus_path(source, root=resolved.root)
     try:
-        files = corpus_files(path)
+        return Source(corpus_identity(path), str(path))
     except UserError as error:
         what = f"corpus.source is {shown(source)}: {error.what}"
         raise UserError(what, where=resolved.task_where("corpus", "source"), fix=error.fix) from error
-    return Source({"files": [file_digest(file) for file in files]}, str(path))
 
 
 def _pins(resolved: Resolved) -> Pins:
@@ -263,9 +261,7 @@ def _benchmark(name: str, path: Path | None, *, resolved: Resolved) -> Benchmark
         data = source_path(str(source), root=resolved.root) if source else None
     except UserError as error:
         raise UserError(error.what, where=f"{path}: metadata.source", fix=error.fix) from error
-    code = {file.name: file_digest(file) for file in sorted(path.parent.glob("*.py"))}
-    identity = {"file": file_digest(path), **code} | ({"data": file_digest(data)} if data else {})
-    return Benchmark(identity, str(path), str(data) if data else None)
+    return Benchmark(benchmark_identity(path, data), str(path), str(data) if data else None)
 
 
 def _unknown(name: str, *, resolved: Resolved) -> UserError:
@@ -281,7 +277,7 @@ def _metadata(path: Path) -> dict[str, Any]:
     reader = YAML(typ="safe", pure=True)
     reader.constructor.add_constructor(None, lambda loader, node: str(node.value))
     try:
-        content = reader.load(path.read_text("utf-8"))
+        content = reader.load(text_of(path))
     except YAMLError as error:
         raise UserError(
             f"benchmark file cannot be read: {str(error).splitlines()[0]}", where=str(path), fix="mend the YAML"

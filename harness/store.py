@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.canonical import file_digest
-from harness.disk import flush
+from harness.disk import flush, let_in
 from harness.errors import StoreError
 from harness.steps import Step
 
@@ -53,7 +53,8 @@ class Store:
         if key not in self._verified:
             if not (self.root / key / RECORD).is_file():
                 return None
-            self._verified[key] = self._verify(_read(self.root / key / RECORD))
+            with let_in():
+                self._verified[key] = self._verify(_read(self.root / key / RECORD))
         return self._verified[key]
 
     def get(self, key: str) -> Artifact:
@@ -76,13 +77,17 @@ class Store:
 
     @contextmanager
     def workspace(self, key: str) -> Iterator[Path]:
-        """A temporary sibling to write into; removed unless it was committed."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        path = Path(tempfile.mkdtemp(prefix=f".{key}.", dir=self.root))
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
+        """A temporary sibling to write into; removed unless it was committed.
+
+        Raises `UserError` where the system does not let the harness at a file, here or inside.
+        """
+        with let_in():
+            self.root.mkdir(parents=True, exist_ok=True)
+            path = Path(tempfile.mkdtemp(prefix=f".{key}.", dir=self.root))
+            try:
+                yield path
+            finally:
+                shutil.rmtree(path, ignore_errors=True)
 
     def commit(
         self,
@@ -124,11 +129,11 @@ class Store:
         for path in self.root.glob(".*-*.*"):
             shutil.rmtree(path, ignore_errors=True)
 
-    def forget_failed(self) -> None:
-        """Remove artifacts of failed steps, so that they are tried again."""
-        for artifact in list(self.every()):
-            if artifact.status == "failed":
-                shutil.rmtree(artifact.path)
+    def forget(self, key: str) -> None:
+        """Remove an artifact, so that its step is done again; the record first, without which the rest is nothing."""
+        self._verified.pop(key, None)
+        (self.root / key / RECORD).unlink()
+        shutil.rmtree(self.root / key)
 
     def _verify(self, artifact: Artifact) -> Artifact:
         for name, expected in artifact.files.items():

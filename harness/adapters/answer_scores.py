@@ -2,12 +2,17 @@
 
 import importlib.util
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import SourceFileLoader
 from numbers import Real
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
-from harness.errors import UserError
+from harness.canonical import digest
+from harness.disk import trouble
+from harness.errors import SourceChanged, UserError
+from harness.loading.textfile import text_of
 from harness.metrics import METRICS
 from harness.records import Example
 
@@ -33,18 +38,22 @@ def answer_scores(
     items: Sequence[Example],
     task_dir: Path | None,
     labels: Sequence[str] | None = None,
+    code: Mapping[str, str] | None = None,
 ) -> dict[str, list[float]]:
     """A list per metric, one score an item; macro-F1 has none, it is computed from labels.
 
     With `labels` every answer is one of them, or empty where it names none. An empty answer is wrong, whatever the
-    task's own metric or the hub's would say of it: many divide by its length.
+    task's own metric or the hub's would say of it: many divide by its length. `code` holds the hash of the text that
+    each of the task's own metrics had when the run began; another text is not run.
     """
     shipped = [name for name in metrics if name in METRICS and name != "macro_f1"]
     found = _shipped(shipped, answers=answers, references=[item.reference for item in items]) if shipped else {}
     odd = ODD_ANSWERS if labels is None else labels
     for name in metrics:
         if name not in METRICS:
-            score = _from_hub(name) if name.startswith("evaluate:") else _custom(name, task_dir=task_dir)
+            planned = (code or {}).get(name)
+            own = not name.startswith("evaluate:")
+            score = _custom(name, task_dir=task_dir, planned=planned) if own else _from_hub(name)
             found[name] = _scores(name, score, answers=answers, items=items, odd=odd)
     return found
 
@@ -94,6 +103,8 @@ def _from_hub(name: str) -> Score:
     try:
         metric = evaluate.load(name.removeprefix("evaluate:"))
     except (FileNotFoundError, ConnectionError, OSError) as error:
+        if trouble(error) is not None:
+            raise
         raise UserError(
             f"metric {name} cannot be loaded: {str(error).splitlines()[0]}",
             where="metrics",
@@ -107,17 +118,30 @@ def _from_hub(name: str) -> Score:
     return score
 
 
-def _custom(name: str, *, task_dir: Path | None) -> Score:
+class _Text(SourceFileLoader):
+    """Runs a text that was read from a file; the file may change, and bytecode beside it be that of another text."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        super().__init__("task_metrics", str(path))
+        self._text = text
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self._text.encode(), self.path)
+
+
+def _custom(name: str, *, task_dir: Path | None, planned: str | None) -> Score:
     """`metrics.py:FUNCTION` of the task: called with (answer, reference, input), returns a score in [0, 1]."""
     file, function = name.split(":")
-    spec = importlib.util.spec_from_file_location("task_metrics", (task_dir or Path()) / file)
-    if spec is None or spec.loader is None:
-        raise UserError(
-            f"metric {name} cannot be loaded", where=str(task_dir), fix="name a Python file of the task's folder"
-        )
+    path = (task_dir or Path()) / file
+    text = text_of(path)
+    if planned is not None and digest(text) != planned:
+        raise SourceChanged(str(path))
+    loader = _Text(path, text)
+    spec = importlib.util.spec_from_file_location(loader.name, path, loader=loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
         called: Callable[..., Any] = getattr(module, function)
     except (Exception, SystemExit) as error:  # The task's own code may raise anything.
         what = f"metric {name} cannot be loaded: {type(error).__name__}: {error}"

@@ -5,7 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.adapters.models import WEIGHTS, downloaded
+from harness.adapters.model_files import WEIGHTS
+from harness.adapters.models import downloaded
 from harness.adapters.retrieval import best
 from harness.canonical import digest, file_digest
 from harness.errors import UserError
@@ -36,7 +37,7 @@ class EmbeddingModel(NamedTuple):
 def resolved_embeddings(name: str, *, folder: Path | None, revision: str | None, where: str) -> EmbeddingModel:
     """The model in `folder`, or where that is None the hub's; refuses pickled weights."""
     path = folder or _from_hub(name, revision=revision, where=where)
-    return EmbeddingModel(path, _fingerprint(path))
+    return EmbeddingModel(path, embeddings_fingerprint(path))
 
 
 class Embedded:
@@ -102,6 +103,7 @@ def _from_hub(name: str, *, revision: str | None, where: str) -> Path:
     return path
 
 
-def _fingerprint(path: Path) -> str:
+def embeddings_fingerprint(path: Path) -> str:
+    """SHA-256 over the files of the model and of its modules."""
     files = {str(file.relative_to(path)): file for kind in WEIGHTS for file in path.rglob(kind) if file.is_file()}
     return digest({name: file_digest(files[name]) for name in sorted(files)})

@@ -1,5 +1,6 @@
 """Turn a model and a benchmark into one accuracy an item, through lm-eval."""
 
+import glob
 import hashlib
 import json
 import re
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 from harness.adapters.language_model import LanguageModel
 from harness.adapters.tables import corpus_rows
+from harness.canonical import file_digest
 from harness.errors import UserError
 
 
@@ -66,6 +68,12 @@ def benchmark_items(benchmark: str, *, file: Path | None, data: Path | None) -> 
         return corpus_rows(data)
     _, task, _ = _task(benchmark, file=file, data=data)
     return [dict(document) for document in task.eval_docs]
+
+
+def benchmark_identity(file: Path, data: Path | None) -> dict[str, str]:
+    """Hashes of a benchmark's file, of the code beside it, and of its data."""
+    code = {other.name: file_digest(other) for other in sorted(file.parent.glob("*.py"))}
+    return {"file": file_digest(file), **code} | ({"data": file_digest(data)} if data else {})
 
 
 def gate_half(ids: list[str], *, limit: int | None) -> list[int]:
@@ -136,10 +144,15 @@ def _from_file(manager: Any, *, file: Path, data: Path | None) -> Any:
     """The task of a file, told where its rows lie by a file that includes it."""
     with tempfile.TemporaryDirectory() as folder:
         wrapper = Path(folder) / file.name
-        place = {"dataset_kwargs": {"data_files": {"test": str(data)}}} if data else {}
+        place = {"dataset_kwargs": _kwargs(data, folder=folder)} if data else {}
         # JSON is YAML, and quotes every path rightly.
         wrapper.write_text(json.dumps({"include": str(file.resolve()), **place}), "utf-8")
         return manager.load([str(wrapper)])["tasks"]
+
+
+def _kwargs(data: Path, *, folder: str) -> dict[str, Any]:
+    """For `datasets`, which takes the name for a pattern, and finds what it converted before by path and time alone."""
+    return {"data_files": {"test": glob.escape(str(data))}, "cache_dir": folder, "keep_in_memory": True}
 
 
 def _one_filter(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:

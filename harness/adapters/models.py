@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.adapters import sample_model
+from harness.adapters.model_files import WEIGHTS, checked_settings, model_fingerprint, model_stamp
 from harness.adapters.shapes import Shape, model_shape
-from harness.canonical import digest, file_digest
+from harness.disk import trouble
 from harness.errors import UserError
 from harness.specs import ModelSpec
 
-WEIGHTS = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
-"""Files a model is made of; pickled weights are never read."""
 BF16_FLAGS = ("avx512_bf16", "amx_bf16", " bf16")
 
 
@@ -29,6 +28,8 @@ class ModelReference:
     dtype: str
     """`bfloat16` or `float32`."""
     trust_remote_code: bool = False
+    stamp: str = ""
+    """Sizes and times of its files when they were hashed."""
 
     def identity(self, *, quantization: str | None = None) -> dict[str, object]:
         """What of it makes a step's key."""
@@ -45,8 +46,10 @@ def resolved_model(spec: ModelSpec, *, root: Path, where: str, say: Callable[[st
     path = _folder(spec, root=root, where=where, say=say)
     if not list(path.glob("*.safetensors")):
         raise _pickled(spec.name, where=where)
+    checked_settings(path)
     dtype = auto_dtype() if spec.dtype == "auto" else spec.dtype
-    return ModelReference(spec.name, path, _fingerprint(path), dtype, spec.trust_remote_code)
+    stamp = model_stamp(path)  # Before the hash: what changes meanwhile has another stamp.
+    return ModelReference(spec.name, path, model_fingerprint(path), dtype, spec.trust_remote_code, stamp)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def inspected_model(spec: ModelSpec, *, root: Path, where: str) -> ModelSummary:
         return ModelSummary("sample", sample_model.WEIGHT_BYTES, remark, shape)
     local = (root / Path(spec.name).expanduser()).resolve()
     if local.is_dir():
+        checked_settings(local)
         return ModelSummary(spec.name, model_bytes(local), "", model_shape(local))
     return _on_the_hub(sample_model.HUB_NAME if spec.name == "sample" else spec.name, spec.revision, where=where)
 
@@ -162,13 +166,10 @@ def downloaded(name: str, revision: str | None, *, where: str) -> Path:
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise _unknown(name, where=where) from error
     except (LocalEntryNotFoundError, HfHubHTTPError, HTTPError, OSError) as error:
+        if trouble(error) is not None:
+            raise
         raise UserError(
             f"model {name!r} is not in the local cache and the hub cannot be reached",
             where=where,
             fix="check the name and the connection, or name a local folder, or `model: sample`",
         ) from error
-
-
-def _fingerprint(path: Path) -> str:
-    files = {file.name: file for pattern in (*WEIGHTS, "*.py") for file in path.glob(pattern) if file.is_file()}
-    return digest({name: file_digest(files[name]) for name in sorted(files)})

@@ -1,10 +1,17 @@
 """Turn files, folders and hub data sets into rows, through `datasets`."""
 
+import glob
 import logging
 import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.canonical import file_digest
+from harness.disk import found_no_room, no_room, trouble
 from harness.errors import UserError
 from harness.specs import DataSpec
 
@@ -54,6 +61,16 @@ def corpus_files(path: Path) -> list[Path]:
     return found
 
 
+def source_identity(path: Path) -> dict[str, Any]:
+    """Hashes of a source's data files by split, in the order in which they are read."""
+    return {name: [file_digest(file) for file in parts] for name, parts in source_files(path).items()}
+
+
+def corpus_identity(path: Path) -> dict[str, Any]:
+    """Hashes of a corpus's data files, in the order in which they are read."""
+    return {"files": [file_digest(file) for file in corpus_files(path)]}
+
+
 def corpus_rows(path: Path) -> list[dict[str, Any]]:
     """Every row of a corpus, in the order of its files."""
     return [row for file in corpus_files(path) for row in _file_rows(file)]
@@ -81,24 +98,55 @@ def _has_content(path: Path) -> bool:
 
 
 def _file_rows(path: Path) -> list[dict[str, Any]]:
-    from datasets import Dataset, disable_progress_bars
     from datasets.exceptions import DatasetGenerationError
-    from datasets.utils.logging import set_verbosity
 
     if not _has_content(path):
         raise UserError("the file holds no rows", where=str(path), fix="fill it, or name another")
-    disable_progress_bars()
-    set_verbosity(logging.CRITICAL)  # What it would log, the error below says in one line.
     try:
-        if _builder(path) == "csv":
-            return _csv_rows(path)
-        read = {"json": Dataset.from_json, "parquet": Dataset.from_parquet}[_builder(path)]
-        return list(read(str(path), keep_in_memory=True))
+        return _csv_rows(path) if _builder(path) == "csv" else _converted_rows(path)
     except (DatasetGenerationError, ValueError, OSError) as error:
         cause = error.__cause__ or error
         raise UserError(
             f"data cannot be read: {str(cause).splitlines()[0]}", where=str(path), fix="mend the file"
         ) from error
+
+
+def _converted_rows(path: Path) -> list[dict[str, Any]]:
+    """JSON and Parquet. `datasets` finds what it converted before by path and time alone, so nothing is kept."""
+    from datasets import Dataset, disable_progress_bars
+    from datasets.utils.logging import set_verbosity
+
+    disable_progress_bars()
+    set_verbosity(logging.CRITICAL)  # What it would log, the error that is raised says in one line.
+    read = {"json": Dataset.from_json, "parquet": Dataset.from_parquet}[_builder(path)]
+    with _scratch() as folder:
+        # It takes the name for a pattern.
+        return list(read(glob.escape(str(path)), cache_dir=folder, keep_in_memory=True))
+
+
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """A folder for a while; where it cannot be written, the file that is read is not to blame."""
+    try:
+        folder = tempfile.mkdtemp(prefix="llm-harness-")
+    except OSError as error:
+        raise _unwritable(error) from error
+    try:
+        yield folder
+    except Exception as error:
+        cause = error.__cause__ or error
+        if found_no_room(error):
+            raise no_room(error, where=Path(folder).parent) from error
+        if isinstance(cause, OSError) and str(cause.filename).startswith(folder):
+            raise _unwritable(cause) from error
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unwritable(error: OSError) -> UserError:
+    what = f"data are converted in a temporary folder, which cannot be written ({error.strerror})"
+    return UserError(what, where=str(error.filename or "TMPDIR"), fix="set TMPDIR to a folder that can be written")
 
 
 def _csv_rows(path: Path) -> list[dict[str, Any]]:
@@ -124,6 +172,8 @@ def _loaded(spec: DataSpec) -> Any:
     try:
         return load_dataset(name, spec.config, revision=spec.revision)
     except (OSError, ValueError, RuntimeError) as error:
+        if trouble(error) is not None:
+            raise
         raise UserError(
             f"hub data set {name} cannot be loaded: {str(error).splitlines()[0]}",
             where="data.source",

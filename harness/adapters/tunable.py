@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.adapters.model_files import read_settings
 from harness.methods import METHODS, MethodName
 
 SEES_ALL = {"full_attention", "sliding_attention", "chunked_attention"}
@@ -71,7 +72,7 @@ def _needs_trying(asked: Tuning) -> bool:
 
 def _settings(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
-    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    found = read_settings(path) if path.is_file() else {}
     return found if isinstance(found, dict) else {}
 
 
@@ -88,7 +89,11 @@ def _tried_apart(asked: Tuning) -> Misfit | None:
 
 def tried(asked: Tuning) -> Misfit | None:
     """What PEFT says of each trial on a model without weights."""
-    base = _without_weights(asked.folder, trust_remote_code=asked.trust_remote_code)
+    try:
+        base = _without_weights(asked.folder, trust_remote_code=asked.trust_remote_code)
+    except (OSError, ValueError) as why:
+        what = f"transformers cannot make a model of its config.json: {str(why).splitlines()[0]}"
+        return Misfit(what[:400], "copy or download the model once more, or name another")
     for trial in asked.trials:
         error = None if base is None else _complaint(base, asked.method, trial)
         if error:

@@ -32,7 +32,7 @@ def status(arguments: list[str]) -> int:
     import typer
 
     from harness.cli.app import app
-    from harness.disk import found_no_room, no_room
+    from harness.disk import trouble
     from harness.errors import SpecErrors, UserError
     from harness.report.text import one_line
 
@@ -60,8 +60,8 @@ def status(arguments: list[str]) -> int:
         sys.stdout = None
         return 0
     except Exception as error:
-        if found_no_room(error):
-            _complain(one_line(str(no_room(error))))
+        if (told := trouble(error)) is not None:
+            _complain(one_line(str(told)))
             return 2
         _complain(traceback.format_exc())
         _complain("This is a bug in the harness. Finished steps are kept; the same command goes on from there.")

@@ -102,7 +102,7 @@ def stored_report(name: str) -> Report:
         known = ", ".join(sorted(place.parent.name for place in Path(STATE).glob("runs/*/report.json"))) or "none yet"
         raise UserError(f"no such run, experiment or report: {name}", fix=f"choose one of `harness runs`: {known}")
     try:
-        return Report.model_validate_json(path.read_text("utf-8"))
+        return Report.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise UserError(
             "is not a report of this version of the harness", where=str(path), fix="run its experiment again"

@@ -16,6 +16,7 @@ from harness.cli.mirroring import StudyMirror
 from harness.cli.placing import placed
 from harness.cli.prompts import prompts_as_json, show_prompts
 from harness.cli.reporting import shown_report
+from harness.cli.retrying import forget_failed
 from harness.disk import room_in
 from harness.errors import UserError
 from harness.estimate import Work, planned_work
@@ -127,7 +128,7 @@ def _reached(
         store = Store(folder / "store")
         store.sweep()
         if retry_failed:
-            store.forget_failed()
+            forget_failed(setup, store, goal=goal)
         if not plan(setup, finished=store.find, goal=goal).done:  # What is finished asks nobody.
             checked_keys(resolved)
             checked_logins(resolved)

@@ -77,7 +77,7 @@ def _by_base(setup: Setup, *, quantization: str | None) -> tuple[dict[str, Any],
     if model.engine == "vllm":
         # Not one of the stage's libraries: where another engine answers, installing it changes nothing.
         who["engine_version"] = installed_version("vllm")
-    return who, {"model_path": str(setup.model.path)}
+    return who, {**setup.model_place}
 
 
 def _by_api(arm: PromptArm) -> tuple[dict[str, Any], dict[str, Any]]:

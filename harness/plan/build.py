@@ -128,7 +128,7 @@ def epoch_step(
     needs = {"data": data} if previous is None else {"data": data, "previous": previous}
     again = f" with further seed {further}" if further else ""
     title = f"train trial {number}{again}, epoch {epoch} of {params['epochs']}"
-    local = {"model_path": str(setup.model.path), "model_name": _portable_name(setup)}
+    local = {**setup.model_place, "model_name": _portable_name(setup)}
     return Step("train", inputs, needs=needs, local=local, title=title, optional=True)
 
 
@@ -147,7 +147,7 @@ def forgetting_step(setup: Setup, *, name: str, limit: int | None, adapter: str 
         "half": "gate",
         "limit": limit,
     }
-    local = {"model_path": str(setup.model.path), "file": bench.file, "data": bench.data}
+    local = {**setup.model_place, "file": bench.file, "data": bench.data}
     title = f"{name} with {'the tuned' if adapter else 'the base'} model"
     return Step("forgetting", inputs, needs={"adapter": adapter} if adapter else {}, local=local, title=title)
 

@@ -57,7 +57,7 @@ def probe_step(setup: Setup, *, adapter: str | None, title: str) -> Step:
         "probe",
         inputs,
         needs={"adapter": adapter} if adapter else {},
-        local={"model_path": str(setup.model.path), "benchmarks": places},
+        local={**setup.model_place, "benchmarks": places},
         title=title,
         optional=adapter is not None,
     )

@@ -21,6 +21,8 @@ class Model(Protocol):
     def path(self) -> Path: ...
     @property
     def fingerprint(self) -> str: ...
+    @property
+    def stamp(self) -> str: ...
     def identity(self, *, quantization: str | None = None) -> dict[str, object]: ...
 
 
@@ -90,6 +92,11 @@ class Setup:
     """What is learnt besides the task, by the search's key: `text`, `replay`, `preferences`."""
     mixed: Mapping[str, Source] = field(default_factory=dict)
     """Data of the tasks that are mixed in, by name."""
+
+    @property
+    def model_place(self) -> dict[str, str]:
+        """What a step is told of the base model's folder: where it lies, and what its files looked like when hashed."""
+        return {"model_path": str(self.model.path), "model_stamp": self.model.stamp}
 
     @property
     def metric(self) -> str:

@@ -56,9 +56,7 @@ def planned_forms(
 def merge_step(setup: Setup, *, adapter: str, name: str) -> Step:
     """The adapter folded into the base model, which is not quantised whatever it was trained over."""
     inputs = {"model": setup.model.identity()}
-    return Step(
-        "merge", inputs, needs={"adapter": adapter}, local={"model_path": str(setup.model.path)}, title=f"merge {name}"
-    )
+    return Step("merge", inputs, needs={"adapter": adapter}, local={**setup.model_place}, title=f"merge {name}")
 
 
 def form_answer_step(setup: Setup, prompt: PromptConfig, *, form: str, needs: dict[str, str], title: str) -> Step:

@@ -48,7 +48,20 @@ class Job:
 
 
 def stage_function(stage: str) -> Callable[[Job], dict[str, Any]]:
-    """The function that does a stage's work and returns its summary."""
+    """The function that does a stage's work and returns its summary.
+
+    Raises `SourceChanged` where what it reads was something else when the run began, before the work or after it.
+    """
+    from harness.stages.unchanged import check_sources
+
     module, name = STAGES[stage].split(":")
     function: Callable[[Job], dict[str, Any]] = getattr(import_module(module), name)
-    return function
+
+    def watched(job: Job) -> dict[str, Any]:
+        check_sources(job)
+        try:
+            return function(job)
+        finally:  # After a failure too, which the change may be the cause of.
+            check_sources(job)
+
+    return watched

@@ -94,11 +94,16 @@ def lessons_of(kind: str, rows: Mapping[str, Any], *, path: str | None) -> Found
     try:
         every = every_row(spec, path=path)[: rows["take"]]
     except UserError as error:
-        what = f"{Path(error.where).name}: {error.what}" if path else error.what
+        what = f"{_named(Path(error.where), within=Path(path))}: {error.what}" if path else error.what
         raise UserError(what, where=f"search.{kind}.source", fix=error.fix) from error
     made = [_MADE[kind](row, rows) for row in every]
     whole = [pair for pair in made if pair is not None]
     return Found([lesson for lesson, _ in whole], [fields for _, fields in whole], len(every) - len(whole))
+
+
+def _named(where: Path, *, within: Path) -> str:
+    """A file of the source by its name; anything else, such as a full disk, by its whole path."""
+    return where.name if where.is_relative_to(within) else str(where)
 
 
 def read_lessons(folder: Path) -> list[Lesson]:

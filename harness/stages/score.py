@@ -57,6 +57,7 @@ def scored_rows(
         items=items,
         task_dir=Path(task_dir) if task_dir else None,
         labels=labels,
+        code=inputs.get("code"),
     )
     return [
         {

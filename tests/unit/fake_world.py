@@ -11,6 +11,7 @@ from typing import Any
 
 from planted_model import llama_tensors, write_weights
 
+from harness.adapters.model_files import model_stamp
 from harness.canonical import digest
 from harness.jsonl import write_lines
 from harness.ledger import Ledger
@@ -38,6 +39,7 @@ class FakeModel:
     name: str = "fake"
     path: Path = MODEL
     fingerprint: str = "f" * 64
+    stamp: str = model_stamp(MODEL)
 
     def identity(self, *, quantization: str | None = None) -> dict[str, object]:
         return {"name": self.name, "fingerprint": self.fingerprint, "dtype": "float32", "quantization": quantization}

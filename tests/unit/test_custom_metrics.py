@@ -1,12 +1,15 @@
 """A task's own metric meets odd answers before it meets a real one, so on validation and never first on test."""
 
+import os
+import py_compile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.adapters.answer_scores import ODD_ANSWERS, answer_scores
-from harness.errors import UserError
+from harness.canonical import digest
+from harness.errors import SourceChanged, UserError
 from harness.records import Example, Prediction
 from harness.stages.score import scored_rows
 
@@ -89,3 +92,30 @@ def test_answers_to_other_items_are_never_scored() -> None:
     with pytest.raises(AssertionError, match="not those to these items"):
         scored_rows(ITEMS, answers[1:], inputs=inputs, task_dir=None)
     assert len(scored_rows(ITEMS, answers[::-1], inputs=inputs, task_dir=None)) == 2
+
+
+def test_code_that_changed_since_the_run_began_is_not_run(tmp_path: Path) -> None:
+    file, answers = (
+        tmp_path / "metrics.py",
+        [Prediction(example_id="a", text="3", status="ok", tokens_in=1, tokens_out=1)],
+    )
+    first = "def score(answer, reference, text):\n    return 0.25\n"
+    inputs = {"kind": "generation", "labels": None, "metrics": [NAME], "code": {NAME: digest(first)}}
+    file.write_text(first)
+    (row,) = scored_rows(ITEMS[:1], answers, inputs=inputs, task_dir=str(tmp_path))
+    assert row[NAME] == 0.25
+    file.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n{first}")
+    with pytest.raises(SourceChanged, match=r"metrics\.py: is not what it was when the run began"):
+        scored_rows(ITEMS[:1], answers, inputs=inputs, task_dir=str(tmp_path))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_text_is_run_and_no_bytecode_of_another_text(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.py"
+    assert custom(tmp_path, "return 0.25", "3") == [0.25]
+    before = file.stat()
+    py_compile.compile(str(file))
+    file.write_text(file.read_text().replace("0.25", "0.75"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    scores = answer_scores([NAME], answers=["3"], items=ITEMS[:1], task_dir=tmp_path)
+    assert scores[NAME] == [0.75]

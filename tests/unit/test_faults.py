@@ -138,6 +138,23 @@ def test_a_worker_killed_in_mid_epoch_is_replaced(root: Path, undisturbed: Path)
     assert "epoch 2 of 2: the worker died (signal 9); a fresh one begins the step again" in flat(err)
 
 
+def test_data_that_change_while_a_run_goes_on_stop_it_and_spoil_nothing(root: Path, undisturbed: Path) -> None:
+    words = root / "words.csv"
+    before = words.read_bytes()
+    held(root, after=1)
+    process = started(root)
+    half_done(root)
+    words.write_bytes(before[:-1] + b"?")
+    released(root)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    told = r"\S*/words\.csv: is not what it was when the run began\. Fix: run the same command again, .*"
+    assert re.fullmatch(told, one_message(err))
+    assert not list((root / ".harness/store").glob("testset-*")), "no test set of other rows"
+    words.write_bytes(before)
+    ends_like(root, undisturbed)
+
+
 def test_a_worker_that_is_killed_again_and_again_gets_half_the_examples(root: Path) -> None:
     """As the kernel does it where memory runs out; what fitted is where later epochs and trials begin."""
     write(root, FITS, "2")

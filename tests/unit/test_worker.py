@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.adapters.tables import source_identity
 from harness.errors import UserError
 from harness.likeness import write_marks
 from harness.runner.execute import InProcess, read_step, write_step
@@ -46,8 +47,10 @@ def test_one_process_serves_many_steps(worker: LocalWorker) -> None:
 
 
 def test_a_users_mistake_travels_as_itself(worker: LocalWorker, tmp_path: Path) -> None:
-    (tmp_path / "d.jsonl").write_text("{broken")
-    step = Step("data", {"data": {"source": "bytes", "input": "{q}"}}, local={"path": str(tmp_path / "d.jsonl")})
+    path = tmp_path / "d.jsonl"
+    path.write_text("{broken")
+    inputs = {"data": {"source": "bytes", "input": "{q}"}, "source": source_identity(path)}
+    step = Step("data", inputs, local={"path": str(path)})
     with worker, pytest.raises(UserError, match=r"d\.jsonl: data cannot be read.*Fix: mend the file"):
         worker.execute(step, progress=quiet)
 
@@ -63,7 +66,8 @@ def deadly(worker: LocalWorker, *, optional: bool) -> Step:
     folder = worker.folder / "data"
     folder.mkdir()
     os.mkfifo(folder / "train.csv")
-    return Step("data", {"data": {"source": "bytes"}}, local={"path": str(folder)}, title="deadly", optional=optional)
+    inputs = {"data": {"source": "bytes"}, "source": {}}
+    return Step("data", inputs, local={"path": str(folder)}, title="deadly", optional=optional)
 
 
 def killed_soon(worker: LocalWorker) -> subprocess.Popen[bytes]:
