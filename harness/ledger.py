@@ -142,6 +142,11 @@ class Ledger:
         """Every use of any of its items, itself included."""
         return [use for use in self.uses() if shared(opening, use)]
 
+    def before(self, opening: Opening) -> list[Use]:
+        """Every other opening that came before it, whatever its items."""
+        mine = self._find(opening)
+        return [use for use in self.uses() if use.opening != opening.id and came_before(use, mine)]
+
     def _find(self, opening: Opening) -> Use | None:
         return next((use for use in self.uses() if use.opening == opening.id), None)
 

@@ -34,7 +34,7 @@ def slice_accuracies(
     from harness.adapters.lm_eval_model import EngineLM
 
     found = loaded_task(benchmark, file=file, data=data)
-    chosen = search_half(found.ids, limit=limit)
+    chosen = search_half(found.ids, shared=found.shared, limit=limit)
     if found.task.OUTPUT_TYPE == WRITTEN or not chosen:
         return Slice([], 0)
     if found.task.get_config("num_fewshot") is None:

@@ -5,12 +5,15 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.adapters.benchmark_questions import shown_columns, written_template
+from harness.adapters.benchmark_sources import shared_sources
 from harness.adapters.language_model import LanguageModel
 from harness.adapters.tables import corpus_rows
 from harness.canonical import file_digest
@@ -26,6 +29,25 @@ class LoadedTask(NamedTuple):
     """lm-eval's."""
     ids: list[str]
     """Of its items, in their order."""
+    shared: dict[str, str]
+    """Id of each item that shares a source with others, such as a passage, to that source."""
+
+
+class Documents(NamedTuple):
+    """A benchmark's items as its data set has them."""
+
+    rows: list[dict[str, Any]]
+    questions: list[str]
+    """The columns that its prompt shows; empty where only code knows them."""
+
+
+Met = Callable[[Sequence[Mapping[str, Any]]], set[int]]
+"""Told documents, the places of those that the model was trained or selected on."""
+
+
+def met_none(documents: Sequence[Mapping[str, Any]]) -> set[int]:
+    """For a model that was trained on nothing."""
+    return set()
 
 
 def item_accuracies(
@@ -36,8 +58,12 @@ def item_accuracies(
     data: Path | None,
     limit: int | None,
     progress: Callable[[int, int], None],
+    met: Met = met_none,
 ) -> list[dict[str, Any]]:
-    """`{"doc": id, "acc": 0 or 1}` of every item in the gate's half, or its first `limit` by hash."""
+    """`{"doc": id, "acc": 0 or 1}` of every item in the gate's half, or its first `limit` by hash.
+
+    Items that share a source have it as `source`; those that the model has met have `met`.
+    """
     from lm_eval import simple_evaluate
 
     from harness.adapters.lm_eval_model import EngineLM
@@ -51,7 +77,19 @@ def item_accuracies(
         bootstrap_iters=0,
         task_manager=loaded.manager,
     )
-    return accuracy_rows(found["samples"][loaded.name], benchmark=benchmark)
+    samples = _one_filter(found["samples"][loaded.name])
+    rows = accuracy_rows(samples, benchmark=benchmark)
+    return marked(rows, shared=loaded.shared, met=met([sample["doc"] for sample in samples]))
+
+
+def marked(rows: list[dict[str, Any]], *, shared: Mapping[str, str], met: set[int]) -> list[dict[str, Any]]:
+    """The rows with what the gate has to know of them: a source that several of them share, and that one was met."""
+    sources = [shared.get(row["doc"]) for row in rows]
+    sizes = Counter(sources)
+    return [
+        {**row, **({"source": source} if source and sizes[source] > 1 else {}), **({"met": True} if at in met else {})}
+        for at, (row, source) in enumerate(zip(rows, sources, strict=True))
+    ]
 
 
 def accuracy_rows(samples: list[dict[str, Any]], *, benchmark: str) -> list[dict[str, Any]]:
@@ -64,10 +102,17 @@ def accuracy_rows(samples: list[dict[str, Any]], *, benchmark: str) -> list[dict
 
 def benchmark_items(benchmark: str, *, file: Path | None, data: Path | None) -> list[dict[str, Any]]:
     """Every item of a benchmark, of both halves, as its data set has it."""
+    return benchmark_documents(benchmark, file=file, data=data).rows
+
+
+def benchmark_documents(benchmark: str, *, file: Path | None, data: Path | None) -> Documents:
+    """Every item, of both halves, and which of its columns are the question."""
+    written = None if file is None else written_template(file)
     if data is not None:
-        return corpus_rows(data)
+        return Documents(corpus_rows(data), shown_columns(written))
     _, task, _ = _task(benchmark, file=file, data=data)
-    return [dict(document) for document in task.eval_docs]
+    asked = task.get_config("doc_to_text") if written is None else written
+    return Documents([dict(document) for document in task.eval_docs], shown_columns(asked))
 
 
 def benchmark_identity(file: Path, data: Path | None) -> dict[str, str]:
@@ -78,23 +123,31 @@ def benchmark_identity(file: Path, data: Path | None) -> dict[str, str]:
 
 def gate_half(ids: list[str], *, limit: int | None) -> list[int]:
     """Places of the items whose hash is odd: search may see only the others."""
-    return _by_hash(ids, odd=True, limit=limit)
+    return _first([place for place, identity in enumerate(ids) if _gated(identity)], ids=ids, limit=limit)
 
 
-def search_half(ids: list[str], *, limit: int | None) -> list[int]:
-    """Places of the others, which no gate sees."""
-    return _by_hash(ids, odd=False, limit=limit)
+def search_half(ids: list[str], *, limit: int | None, shared: Mapping[str, str] | None = None) -> list[int]:
+    """Places of the others, which no gate sees, less those that share a source with an item that it sees."""
+    known = shared or {}
+    seen = {known[identity] for identity in ids if _gated(identity) and identity in known}
+    mine = [place for place, one in enumerate(ids) if not _gated(one) and known.get(one) not in seen]
+    return _first(mine, ids=ids, limit=limit)
 
 
-def _by_hash(ids: list[str], *, odd: bool, limit: int | None) -> list[int]:
-    mine = [place for place, identity in enumerate(ids) if int(identity[:8], 16) % 2 == odd]
-    return sorted(sorted(mine, key=lambda place: ids[place])[:limit])
+def _gated(identity: str) -> bool:
+    return int(identity[:8], 16) % 2 == 1
+
+
+def _first(places: list[int], *, ids: list[str], limit: int | None) -> list[int]:
+    return sorted(sorted(places, key=lambda place: ids[place])[:limit])
 
 
 def loaded_task(benchmark: str, *, file: Path | None, data: Path | None) -> LoadedTask:
     """From our file with its data, or by name from lm-eval."""
     manager, task, name = _task(benchmark, file=file, data=data)
-    return LoadedTask(manager, task, name, [_document_id(document) for document in task.eval_docs])
+    documents = list(task.eval_docs)
+    ids = [_document_id(document) for document in documents]
+    return LoadedTask(manager, task, name, ids, shared_sources(documents, ids=ids))
 
 
 def _task(benchmark: str, *, file: Path | None, data: Path | None) -> tuple[Any, Any, str]:

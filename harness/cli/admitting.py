@@ -1,7 +1,13 @@
-"""Refuse a run that this machine cannot hold, before anything heavy starts; warn of one that it may not hold."""
+"""Refuse a run that this machine cannot hold, or that could not say what was kept, before anything heavy starts.
+
+Warn of one that may be so.
+"""
+
+from pathlib import Path
 
 from harness.adapters.machine import this_machine
 from harness.cli.consoles import err
+from harness.cli.meeting import MOST, met_errors
 from harness.errors import SpecErrors, UserError
 from harness.family_asks import every_family_asks
 from harness.plan import Goal, Plan
@@ -26,14 +32,23 @@ class Admission:
         if self._looked or current.data is None or current.done:
             return
         self._looked = True
-        short = self._shortages(current)
         # What was begun has shown that it fits, or was forced; it is not refused half-way.
-        refused = [] if self._force or self._trained(current) else [one for one in short if one.certain]
-        for one in short:
-            if one not in refused:
-                err.print(one_line(f"warning: {self._error(one)}"), style="bold", markup=False)
+        begun = self._trained(current) > 0
+        told = [(one.certain, self._error(one)) for one in self._shortages(current)]
+        told += [] if begun else self._met(current.data.path)
+        refused = [error for certain, error in told if certain and not (self._force or begun)]
+        for _, error in told:
+            if error not in refused:
+                err.print(one_line(f"warning: {error}"), style="bold", markup=False)
         if refused:
-            raise SpecErrors([self._error(one, more=f"; {FORCED}") for one in refused])
+            raise SpecErrors([UserError(one.what, where=one.where, fix=f"{one.fix}; {FORCED}") for one in refused])
+
+    def _met(self, data: Path) -> list[tuple[bool, UserError]]:
+        """Benchmarks of which training meets items, and whether it meets most of them."""
+        if self._goal != "verdict":
+            return []
+        found = met_errors(self._setup.resolved, benchmarks=self._setup.benchmarks, data=data)
+        return [(met.share > MOST, error) for met, error in found]
 
     def _shortages(self, current: Plan) -> list[Shortage]:
         root = self._setup.resolved.root
@@ -47,6 +62,5 @@ class Admission:
         found = (self._store.find(key) for key in keys)
         return sum(artifact is not None and artifact.status == "done" for artifact in found)
 
-    def _error(self, short: Shortage, *, more: str = "") -> UserError:
-        where = self._setup.resolved.where(*short.field)
-        return UserError(short.what, where=where, fix=f"{short.fix}{more}")
+    def _error(self, short: Shortage) -> UserError:
+        return UserError(short.what, where=self._setup.resolved.where(*short.field), fix=short.fix)

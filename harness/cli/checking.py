@@ -10,6 +10,7 @@ from harness.asks import Sizes
 from harness.cli.asking import api_lines, api_rows, prompts_line, prompts_row, wrapped
 from harness.cli.consoles import minutes, out, print_json
 from harness.cli.further import audited_further
+from harness.cli.meeting import readable
 from harness.cli.needing import needs_lines, needs_rows, tokens_line, tokens_rows
 from harness.cli.placing import placed
 from harness.estimate import expected_tokens, expected_work
@@ -31,6 +32,7 @@ from harness.prepare import (
 from harness.previous import base_remarks, previous_versions
 from harness.room import shortages
 from harness.stages.audit import Audit, audited
+from harness.stages.met import Benchmarks
 from harness.stages.passages import corpus_passages
 from harness.store import Store
 
@@ -46,7 +48,7 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
         where = resolved.where("model", "name")
         model = inspected_model(resolved.experiment.model, root=resolved.root, where=where)
         benches = benchmarks(resolved)
-        audit = _audit(resolved)
+        audit = _audit(resolved, benchmarks=readable(benches))
         further = audited_further(resolved, benchmarks=benches)
         earlier = previous_versions(resolved, store=Store(resolved.root / STATE / "store"))
         passages = _passages(resolved)
@@ -69,7 +71,7 @@ def check_command(spec: Path, *, overrides: list[str], json: bool) -> int:
     return 0
 
 
-def _audit(resolved: Resolved) -> Audit:
+def _audit(resolved: Resolved, *, benchmarks: Benchmarks) -> Audit:
     """Of the splits that a run would make."""
     task = resolved.task
     labels = task.labels if task.kind == "label" else None
@@ -80,6 +82,7 @@ def _audit(resolved: Resolved) -> Audit:
         labels=labels,
         slices=[gate.column for gate in resolved.experiment.gates.slices],
         definitions=() if labels else task.definitions,
+        benchmarks=benchmarks,
     )
 
 

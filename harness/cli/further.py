@@ -3,11 +3,13 @@
 from typing import NamedTuple
 
 from harness.adapters.tables import source_rows
+from harness.cli.meeting import readable
 from harness.loading import Resolved
 from harness.plan.build import inputs_of
 from harness.plan.further import further_sections, mixed_template, rows_asked
 from harness.plan.setup import Benchmark, Source
 from harness.prepare import data_source, further_sources, mixed_sources
+from harness.stages.columns import values_by_id
 from harness.stages.data import told_of
 from harness.stages.further import Found, held_out, lessons_of, mean_characters, task_lessons, without_repeats
 from harness.stages.splitting import split_examples
@@ -28,8 +30,7 @@ def audited_further(resolved: Resolved, *, benchmarks: dict[str, Benchmark]) -> 
     if not every:
         return FurtherAudit({}, [])
     source = data_source(resolved)
-    local = {name: (bench.file, bench.data) for name, bench in benchmarks.items() if bench.data is not None}
-    held = held_out(inputs_of(resolved.task, source), path=source.path, benchmarks=local)
+    held = held_out(inputs_of(resolved.task, source), path=source.path, benchmarks=readable(benchmarks))
     sizes, remarks = {}, []
     for role, found in every.items():
         kept = without_repeats(found, held=held, where=f"search.{role.partition(':')[0]}")
@@ -50,9 +51,11 @@ def _found(resolved: Resolved) -> dict[str, Found]:
 def _of_task(resolved: Resolved, name: str, source: Source) -> Found:
     task = resolved.mixed[name]
     with told_of(name):
-        splits, _ = split_examples(source_rows(task.data, path=source.path), spec=task.data, labels=task.labels)
+        rows = source_rows(task.data, path=source.path)
+        splits, _ = split_examples(rows, spec=task.data, labels=task.labels)
     answers = sorted({example.reference for example in splits["train"]})
-    return task_lessons(splits["train"], template=mixed_template(task, answers=answers))
+    values = values_by_id(rows, template=task.data.input)
+    return task_lessons(splits["train"], template=mixed_template(task, answers=answers), values=values)
 
 
 def _remark(role: str, found: Found, *, repeats: dict[str, int]) -> str:

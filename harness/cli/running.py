@@ -67,7 +67,7 @@ def search_command(spec: Path, *, overrides: list[str], force: bool, json: bool)
     from harness.report.tried import tried
 
     setup, store, finished = _reached(spec, overrides=overrides, goal="search", force=force)
-    lost = tried(setup, finished, store=store, kept=())
+    lost = tried(setup, finished, store=store)
     if json:
         rows = {
             "trials": [trial.model_dump(mode="json") for trial in finished.trials],

@@ -6,13 +6,13 @@ No choice of the harness depends on a finding: the champion is the trial with th
 from collections.abc import Callable
 
 from harness.diagnosis.answers import format_errors, minority_class, mode_collapse
-from harness.diagnosis.facts import Asked, Base, Facts, Finding, Kept, Reply, Rule, Suspect
+from harness.diagnosis.facts import Asked, Base, Facts, Finding, Reply, Rule, Suspect
 from harness.diagnosis.forgetting import forgetting
 from harness.diagnosis.noise import label_noise
 from harness.diagnosis.training import divergence, overfitting, too_little_data
 from harness.diagnosis.underfitting import underfitting
 
-__all__ = ["Asked", "Base", "Facts", "Finding", "Kept", "Reply", "Rule", "Suspect", "findings"]
+__all__ = ["Asked", "Base", "Facts", "Finding", "Reply", "Rule", "Suspect", "findings"]
 
 RULES: tuple[Callable[[Facts], Finding | None], ...] = (
     divergence,

@@ -83,18 +83,9 @@ class Base(NamedTuple):
     replies: Sequence[Reply]
 
 
-class Kept(NamedTuple):
-    """A benchmark before and after."""
-
-    benchmark: str
-    base: float
-    tuned: float
-    margin: float
-
-
 @dataclass(frozen=True)
 class Facts:
-    """What is known of one trial; all of it from training, validation and the benchmarks, nothing from the test set."""
+    """What is known of one trial: from training, validation and probes, nothing from the test set or a gate's items."""
 
     metric: str
     params: Mapping[str, Any]
@@ -117,9 +108,10 @@ class Facts:
     """(id, loss) of each training example in the order of training, epoch by epoch."""
     texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Training example to its input and reference."""
-    kept: Sequence[Kept] = ()
     probe: float | None = None
     """Rise of the cross-entropy on general text against the base model at the epoch that is kept, nats a token."""
+    probe_benchmarks: Mapping[str, float] = field(default_factory=dict)
+    """Change of accuracy there on the probe's items of each gated benchmark."""
 
     @property
     def rate(self) -> float:

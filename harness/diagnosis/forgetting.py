@@ -1,4 +1,7 @@
-"""Turn benchmarks, and losses on general text, into what tuning made the model forget."""
+"""Turn what a probe saw, of general text and of items that no gate sees, into what tuning made the model forget.
+
+The gate's own items give no advice: whoever followed it would choose by what the next verdict is to rest on.
+"""
 
 from harness.diagnosis.facts import Facts, Finding, rates
 
@@ -6,10 +9,12 @@ PROBE_RISE = 0.25
 """Nats a token that general text may cost more than before tuning: a perplexity a quarter higher, half of what stops
 a trial unless the spec says otherwise.
 """
+PROBE_LOSS = 0.125
+"""Share of the probe's items of a benchmark that may be lost, for the same reason: two in 24 happen to a good epoch."""
 
 
 def forgetting(facts: Facts) -> Finding | None:
-    """A benchmark lost more than its gate allows, or general text became less likely."""
+    """A probe lost items of a benchmark, or general text became less likely."""
     evidence = [*_benchmarks(facts), *_text(facts)]
     if not evidence:
         return None
@@ -24,9 +29,9 @@ def forgetting(facts: Facts) -> Finding | None:
 
 def _benchmarks(facts: Facts) -> list[str]:
     return [
-        f"{row.benchmark} fell from {100 * row.base:.1f} to {100 * row.tuned:.1f}, by more than {100 * row.margin:.1f}"
-        for row in facts.kept
-        if row.base - row.tuned > row.margin
+        f"accuracy on the probe's items of {name} fell by {-100 * change:.1f} points"
+        for name, change in facts.probe_benchmarks.items()
+        if -change >= PROBE_LOSS
     ]
 
 

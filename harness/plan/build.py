@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from harness.canonical import digest
@@ -14,6 +15,7 @@ from harness.plan.setup import Setup, Source
 from harness.prompts import PromptConfig
 from harness.specs import MetricGate, TaskSpec
 from harness.stages.data import LEARNT, SEEN
+from harness.stages.met import LEARNT_FROM
 from harness.steps import RETRIEVAL_LIBRARIES, Step, installed_versions
 from harness.store import Artifact
 from harness.uses import Opening
@@ -137,8 +139,10 @@ def _portable_name(setup: Setup) -> str:
     return setup.model.path.name if setup.resolved.root.joinpath(setup.model.name).is_dir() else setup.model.name
 
 
-def forgetting_step(setup: Setup, *, name: str, limit: int | None, adapter: str | None) -> Step:
-    """A benchmark on the base model or on the tuned one."""
+def forgetting_step(
+    setup: Setup, *, name: str, limit: int | None, adapter: str | None, learnt_from: Path | None = None
+) -> Step:
+    """A benchmark on the base model or on the tuned one, which learnt from the data in a folder."""
     bench = setup.benchmarks[name]
     inputs = {
         "model": setup.model.identity(quantization=quantization(setup) if adapter else None),
@@ -148,6 +152,7 @@ def forgetting_step(setup: Setup, *, name: str, limit: int | None, adapter: str 
         "limit": limit,
     }
     local = {**setup.model_place, "file": bench.file, "data": bench.data}
+    local |= {LEARNT_FROM: str(learnt_from)} if learnt_from else {}
     title = f"{name} with {'the tuned' if adapter else 'the base'} model"
     return Step("forgetting", inputs, needs={"adapter": adapter} if adapter else {}, local=local, title=title)
 

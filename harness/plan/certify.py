@@ -4,6 +4,7 @@ Nothing here chooses: it is reached only when every choice has been made on vali
 """
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from harness.canonical import digest
@@ -156,7 +157,7 @@ def _exam(
     return _Exam(
         prompts={name: _prompt_paper(setup, arm, needs=needs, labels=labels) for name, arm in arms.items()},
         tuned=_tuned_paper(setup, trial=best, adapter=adapter, needs=needs, labels=labels),
-        benchmarks=_benchmarks(setup, adapter=adapter),
+        benchmarks=_benchmarks(setup, adapter=adapter, data=known.data),
         adapter=adapter,
         seeds={
             role: (_tuned_paper(setup, trial=best, adapter=one, needs=needs, labels=labels, seed=f"/{role}"), one)
@@ -214,12 +215,13 @@ def planned_base_benchmarks(setup: Setup, desk: Desk) -> None:
         desk.want(build.forgetting_step(setup, name=gate.benchmark, limit=gate.limit, adapter=None))
 
 
-def _benchmarks(setup: Setup, *, adapter: Artifact) -> dict[str, tuple[Step, Step]]:
+def _benchmarks(setup: Setup, *, adapter: Artifact, data: Artifact) -> dict[str, tuple[Step, Step]]:
     """Base and tuned on every benchmark; the base is shared by all experiments with this model."""
+    step = partial(build.forgetting_step, setup)
     return {
         gate.benchmark: (
-            build.forgetting_step(setup, name=gate.benchmark, limit=gate.limit, adapter=None),
-            build.forgetting_step(setup, name=gate.benchmark, limit=gate.limit, adapter=adapter.key),
+            step(name=gate.benchmark, limit=gate.limit, adapter=None),
+            step(name=gate.benchmark, limit=gate.limit, adapter=adapter.key, learnt_from=data.path),
         )
         for gate in setup.resolved.experiment.gates.forgetting
     }

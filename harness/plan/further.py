@@ -11,6 +11,7 @@ from harness.plan.setup import Setup, Source
 from harness.prompts import PromptConfig
 from harness.records import Trial
 from harness.specs import FurtherSpec, SearchSpec, TaskSpec
+from harness.stages.columns import SOURCE
 from harness.stages.further import MIXED
 from harness.steps import Step
 from harness.store import Artifact
@@ -76,8 +77,12 @@ def _data_step(setup: Setup, name: str) -> Step:
 
 
 def _mixed_step(setup: Setup, name: str, *, data: Artifact) -> Step:
-    rows = {"template": mixed_template(setup.resolved.mixed[name], answers=data.summary["labels"])}
-    return replace(_step(setup, "mix", {"rows": rows}, title=f"examples of {name}"), needs={MIXED: data.key})
+    task, source = setup.resolved.mixed[name], setup.mixed[name]
+    rows = {"template": mixed_template(task, answers=data.summary["labels"])}
+    # What it reads there follows from the data step that it needs.
+    place = {SOURCE: {"data": build.inputs_of(task, source)["data"], "path": source.path}}
+    step = _step(setup, "mix", {"rows": rows}, title=f"examples of {name}", local=place)
+    return replace(step, needs={MIXED: data.key})
 
 
 def mixed_template(task: TaskSpec, *, answers: Sequence[str]) -> str:

@@ -13,9 +13,10 @@ from harness.plan.setup import Setup
 from harness.records import Example, Prediction, Verdict
 from harness.report import checked, tables
 from harness.report.asked import shown_prompts
+from harness.report.benchmarks import benchmark_rows
 from harness.report.caveats import failed_seeds, headline, warnings
 from harness.report.data_rows import Answer, DataSummary, Duplicate, ShownExample
-from harness.report.document import Forgetting, Report
+from harness.report.document import Report
 from harness.report.effort import efforts
 from harness.report.effort_table import TIMED
 from harness.report.epoch_table import CLOCKED
@@ -48,7 +49,7 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
     frame = tables.score_frame({scored.arm.name: scored.scores.path for scored in _tested(finished)})
     verdict: Verdict = judged["verdict"] if judged else "INCONCLUSIVE"
     title = metric_info(setup.metric).title
-    spent, kept = efforts(setup, finished, find=store.find), _forgetting(setup, finished)
+    spent = efforts(setup, finished, find=store.find)
     expected = estimates(setup, finished, find=store.find)
     return Report(
         experiment=setup.resolved.name,
@@ -68,14 +69,14 @@ def _document(setup: Setup, *, finished: Plan, store: Store) -> Report:
         leaderboard=leaderboard(finished, frame=frame, metric=setup.metric, store=store),
         prompts=shown_prompts(setup, finished, best=best.arm.name),
         trials=finished.trials,
-        tried=tried(setup, finished, store=store, kept=kept),
+        tried=tried(setup, finished, store=store),
         **_sought(setup, finished),
         searches=search_views(finished, logarithmic=study.logarithmic(experiment.search)),
         effort=spent.sides,
         effort_by_family=spent.families,
         effort_notes=spent.notes,
         estimates=expected.rows,
-        forgetting=kept,
+        forgetting=benchmark_rows(setup, finished),
         slices=checked.slices(judged),
         ships=checked.ships(judged),
         leaked=checked.leaked(judged),
@@ -125,20 +126,6 @@ def _best_prompt(setup: Setup, finished: Plan) -> ScoredArm:
     """The strongest family champion, on the test set where it was met; described, never chosen by it."""
     met = finished.tested or family_champions(setup, finished.baselines)
     return max(met.values(), key=lambda scored: float(scored.scores.summary["mean"][setup.metric]))
-
-
-def _forgetting(setup: Setup, finished: Plan) -> list[Forgetting]:
-    margins = {gate.benchmark: gate.margin for gate in setup.resolved.experiment.gates.forgetting}
-    return [
-        Forgetting(
-            benchmark=name,
-            n=base.summary["n"],
-            base=base.summary["acc"],
-            tuned=tuned.summary["acc"],
-            margin=margins[name],
-        )
-        for name, (base, tuned) in finished.forgetting.items()
-    ]
 
 
 def _data(setup: Setup, finished: Plan) -> DataSummary:

@@ -9,6 +9,7 @@ from harness.plan.arms import short_of_examples
 from harness.plan.certify import opening_in
 from harness.plan.setup import Setup
 from harness.previous import base_remarks
+from harness.report.benchmarks import benchmark_warnings
 from harness.report.further import further_warnings
 from harness.report.prompt_caveats import TRIALS, same_prompts, sentence, unfitting, unfitting_trials
 from harness.stages.audit import strange_definitions
@@ -74,6 +75,7 @@ def warnings(setup: Setup, finished: Plan, *, judged: dict[str, Any] | None, sto
         *_slice_warnings(finished, judged=judged),
         *_data_warnings(finished),
         *further_warnings(finished),
+        *benchmark_warnings(setup, finished, store=store),
         *_definition_warnings(setup, finished),
         *_previous_warnings(setup),
         *_shot_warnings(setup, finished),

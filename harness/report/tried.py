@@ -1,28 +1,26 @@
 """Turn the artifacts of every trial into what was tried, why it lost, and what ails it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from harness.diagnosis import Asked, Base, Facts, Kept, Reply, findings
+from harness.diagnosis import Asked, Base, Facts, Reply, findings
 from harness.jsonl import read_lines, read_rows
 from harness.objectives import champion
 from harness.plan import Plan, ScoredArm
 from harness.plan.arms import plain_prompt
 from harness.plan.setup import Setup
 from harness.records import Epoch, Example, Prediction, Trial
-from harness.report.document import Forgetting
 from harness.report.losing import ended, lead_of, reason, why_pruned
 from harness.report.trial_rows import TriedTrial
 from harness.stages.train import CLOCK, LOSSES
 from harness.store import Artifact, Store
 
 
-def tried(setup: Setup, finished: Plan, *, store: Store, kept: Sequence[Forgetting]) -> list[TriedTrial]:
-    """A row a trial, in their order; `kept` are the champion's benchmarks."""
+def tried(setup: Setup, finished: Plan, *, store: Store) -> list[TriedTrial]:
+    """A row a trial, in their order."""
     desk = _Archive(setup, finished, store)
-    return [desk.row(trial, kept=kept) for trial in finished.trials]
+    return [desk.row(trial) for trial in finished.trials]
 
 
 def clocked_epochs(finished: Plan, *, store: Store) -> dict[str, Any]:
@@ -41,17 +39,17 @@ def clocked_epochs(finished: Plan, *, store: Store) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Archive:
-    """The artifacts of one finished plan; nothing of the test set is among those it opens."""
+    """The artifacts of one finished plan; nothing of the test set, and of no gate's items, is among those it opens."""
 
     setup: Setup
     finished: Plan
     store: Store
 
-    def row(self, trial: Trial, *, kept: Sequence[Forgetting]) -> TriedTrial:
+    def row(self, trial: Trial) -> TriedTrial:
         """One trial against the champion."""
         best = champion(self.finished.trials, search=self.setup.resolved.experiment.search)
         chosen = best is not None and best.number == trial.number
-        found = findings(self._facts(trial, kept=kept if chosen else ()))
+        found = findings(self._facts(trial))
         lead = None
         if best is not None and best.value is not None and trial.value is not None:
             lead = lead_of(best, trial, ours=self._item_scores(best), theirs=self._item_scores(trial))
@@ -66,7 +64,7 @@ class _Archive:
             findings=found,
         )
 
-    def _facts(self, trial: Trial, *, kept: Sequence[Forgetting]) -> Facts:
+    def _facts(self, trial: Trial) -> Facts:
         best = trial.epochs[trial.best_epoch - 1] if trial.best_epoch else None
         # Of pairs of answers the loss is of another kind; what it did is seen in the replies.
         epochs = [epoch for epoch in trial.epochs if epoch.phase == "sft"]
@@ -86,7 +84,7 @@ class _Archive:
             losses=[self._losses(one) for one in trained],
             texts=self._texts,
             probe=best.probe if best else None,
-            kept=[Kept(row.benchmark, row.base, row.tuned, row.margin) for row in kept],
+            probe_benchmarks=best.probe_benchmarks if best else {},
         )
 
     def _losses(self, trained: Artifact) -> list[tuple[str, float]]:

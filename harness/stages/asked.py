@@ -169,10 +169,20 @@ def _cells(rows: Rows, column: str) -> list[Any]:
 
 
 def _bench(name: str, *, margin: float, needs: dict[str, Path]) -> dict[str, Any]:
+    """The items that training has not met; those that share a passage are one source."""
     tuned, base = (read_rows(needs[f"{side}:{name}"] / "items.jsonl") for side in ("tuned", "base"))
     if [row["doc"] for row in tuned] != [row["doc"] for row in base]:
         raise AssertionError(f"benchmark {name}: base and tuned answered different items")
-    return {"ft": [row["acc"] for row in tuned], "base": [row["acc"] for row in base], "margin": margin}
+    fresh = [place for place, row in enumerate(tuned) if not row.get("met")]
+    # Where every item was trained on they are all one source, which no test will judge.
+    places = fresh or list(range(len(tuned)))
+    sources: list[int | str] = [tuned[place].get("source", place) if fresh else "met" for place in places]
+    return {
+        "ft": [tuned[place]["acc"] for place in places],
+        "base": [base[place]["acc"] for place in places],
+        "margin": margin,
+        "clusters": sources if len(set(sources)) < len(sources) else None,
+    }
 
 
 def _kept(values: list[Any], keep: list[bool]) -> list[Any]:

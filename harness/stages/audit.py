@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from harness.adapters.tables import source_rows
 from harness.records import Record
 from harness.specs import DataSpec
-from harness.stages.data import SliceSize, certified, exact_duplicates, slice_sizes
+from harness.stages.data import SELECTING, SliceSize, certified, exact_duplicates, slice_sizes
+from harness.stages.met import Benchmarks, fields_of, met_benchmarks
 from harness.stages.splitting import split_examples
 
 MOST_NAMED = 4
@@ -53,8 +54,12 @@ def audited(
     labels: list[str] | None = None,
     slices: Sequence[str] = (),
     definitions: Collection[str] = (),
+    benchmarks: Benchmarks | None = None,
 ) -> Audit:
-    """Splits the source as a run would and looks at the result; `definitions` are the labels that a task explains."""
+    """Splits the source as a run would and looks at the result; `definitions` are the labels that a task explains.
+
+    Training and validation are searched for items of the gated `benchmarks`.
+    """
     splits, dropped = split_examples(source_rows(spec, path=path), spec=spec, labels=labels, slices=slices)
     train, test = splits["train"], splits["test"]
     judged = certified(splits)
@@ -75,7 +80,12 @@ def audited(
         remarks=[],
     )
     strange = strange_definitions(definitions, answers={example.reference for example in train})
-    return found.model_copy(update={"remarks": [*_remarks(found, judged=len(judged)), *strange]})
+    learnt = fields_of(example for name in SELECTING for example in splits[name])
+    met = [
+        f"{each.sentence(name)}: the gate leaves out those of its half"
+        for name, each in met_benchmarks(benchmarks or {}, rows=learnt).items()
+    ]
+    return found.model_copy(update={"remarks": [*_remarks(found, judged=len(judged)), *strange, *met]})
 
 
 def strange_definitions(definitions: Collection[str], *, answers: Collection[str]) -> list[str]:

@@ -91,7 +91,7 @@ def write_testset(job: Job) -> dict[str, Any]:
         prompts=job.inputs.get("prompts", []),
         passages=corpus_passages(job.local["corpus"], text=corpus["text"]) if corpus else (),
         earlier=_earlier(job),
-        learnt=[text for role, folder in job.needs.items() if role.startswith(LEARNT) for text in lesson_texts(folder)],
+        learnt=[row for role, folder in job.needs.items() if role.startswith(LEARNT) for row in _lessons(folder)],
     )
     if len(leaked) == len(test):
         what = f"all {len(test)} test items are copies of training or validation rows, or stand in a prompt or passage"
@@ -115,21 +115,25 @@ def leaked_items(
     prompts: Sequence[str] = (),
     passages: Sequence[str] = (),
     earlier: Mapping[str, list[Example]] | None = None,
-    learnt: Sequence[str] = (),
+    learnt: Sequence[Lesson] = (),
 ) -> list[dict[str, str]]:
     """Test items whose input, but for case, space and punctuation, is that of an item of `seen` or stands in a text.
 
     Few-shot examples are training rows, so this finds test items among the shots as well; those that a person wrote
     into a prompt, or that a passage quotes, are found there, unless they are so short that any text may hold them.
-    `learnt` are rows of further data. `earlier` holds what earlier versions have seen; its rows are known by their ids
-    too, as their template may have been another.
+    `learnt` are rows of further data; one that asks the item's input alone is a copy however short that is. `earlier`
+    holds what earlier versions have seen. Rows of either are known by their ids too, as the template may be another.
     """
     places = {normalised(item.input): f"{name}/{item.id}" for name, items in (earlier or {}).items() for item in items}
     ids = {item.id: f"{name}/{item.id}" for name, items in (earlier or {}).items() for item in items}
     places |= {normalised(item.input): f"{name}/{item.id}" for name, items in seen.items() for item in items}
     bare = {item.id: normalised(item.input) for item in test}
-    quotes = _quotes(bare.values(), among={"prompt": prompts, "passage": passages, "row": learnt})
-    twins = ((name, places.get(text) or ids.get(name) or quotes.get(text)) for name, text in bare.items())
+    quotes = _quotes(bare.values(), among={"prompt": prompts, "passage": passages, "row": list(map(_said, learnt))})
+    rows = {key: _shown("row", _said(row)) for row in learnt for key in (row.id, normalised(row.prompt or row.answer))}
+    twins = (
+        (name, places.get(text) or ids.get(name) or quotes.get(text) or rows.get(text) or rows.get(name))
+        for name, text in bare.items()
+    )
     return [{"id": name, "twin": twin} for name, twin in twins if twin]
 
 
@@ -138,14 +142,21 @@ def _quotes(texts: Iterable[str], *, among: Mapping[str, Sequence[str]]) -> dict
     found: dict[str, str] = {}
     for kind, those in among.items():
         held = quoted([text for text in texts if text not in found], passages=map(normalised, those))
-        found |= {text: f"the {kind} “{' '.join(those[place].split())[:40]}…”" for text, place in held.items()}
+        found |= {text: _shown(kind, those[place]) for text, place in held.items()}
     return found
 
 
-def lesson_texts(folder: Path) -> list[str]:
-    """What each row of further data says, whole."""
-    rows = read_lines(folder / LESSONS, model=Lesson)
-    return ["\n".join(filter(None, (row.prompt, row.answer, row.rejected))) for row in rows]
+def _shown(kind: str, text: str) -> str:
+    return f"the {kind} “{' '.join(text.split())[:40]}…”"
+
+
+def _lessons(folder: Path) -> list[Lesson]:
+    return read_lines(folder / LESSONS, model=Lesson)
+
+
+def _said(row: Lesson) -> str:
+    """What a row of further data says, whole."""
+    return "\n".join(filter(None, (row.prompt, row.answer, row.rejected)))
 
 
 def _selection(folder: Path) -> dict[str, list[Example]]:

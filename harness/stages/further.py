@@ -13,8 +13,10 @@ from harness.prompts import filled, placeholders
 from harness.records import Example, Lesson
 from harness.specs import DataSpec
 from harness.stages import Job
+from harness.stages.columns import SOURCE, mixed_values
 from harness.stages.data import LESSONS
-from harness.stages.heldout import HELD, Fields, benchmark_texts, item_texts, repeated
+from harness.stages.heldout import HELD, Fields, Held, benchmark_texts, example_fields, item_texts, repeated
+from harness.stages.met import Benchmarks, documents_of
 from harness.stages.rows import Row, Rows
 from harness.stages.splitting import split_examples
 
@@ -22,8 +24,6 @@ MIXED = "mixed"
 """Role of the data of another task."""
 MOST = 0.5
 """A source of which more than this repeats what is held out is that source, and no data to train on."""
-Benchmarks = Mapping[str, tuple[str | None, str | None]]
-"""Benchmark to its task file and its data, None where lm-eval has them."""
 
 
 class Found(NamedTuple):
@@ -48,7 +48,9 @@ def write_lessons(job: Job) -> dict[str, Any]:
     """lessons.jsonl; summary: rows, those left out and why, characters, and the file's hash."""
     kind = job.inputs["further"]
     if MIXED in job.needs:
-        found = task_lessons(read_lines(job.needs[MIXED] / "train.jsonl", model=Example), **job.inputs["rows"])
+        examples = read_lines(job.needs[MIXED] / "train.jsonl", model=Example)
+        values = mixed_values(job.local.get(SOURCE), examples=examples)
+        found = task_lessons(examples, values=values, **job.inputs["rows"])
     else:
         found = lessons_of(kind, job.inputs["rows"], path=job.local["further"])
     held = held_out(job.inputs, path=job.local["path"], benchmarks=job.local["benchmarks"])
@@ -64,16 +66,17 @@ def write_lessons(job: Job) -> dict[str, Any]:
     }
 
 
-def held_out(inputs: Mapping[str, Any], *, path: str | None, benchmarks: Benchmarks) -> dict[str, list[str]]:
+def held_out(inputs: Mapping[str, Any], *, path: str | None, benchmarks: Benchmarks) -> dict[str, Held]:
     """The texts of validation, test and the gated benchmarks. They take rows away from training and choose nothing."""
     spec = DataSpec.model_validate(inputs["data"])
     rows: Rows = source_rows(spec, path=path)
     splits, _ = split_examples(rows, spec=spec, labels=inputs["labels"])
     held = item_texts(splits, rows=rows, template=spec.input, answers=inputs["kind"] != "label")
-    return held | {name: benchmark_texts(_items(name, *files)) for name, files in benchmarks.items()}
+    documents = {name: documents_of(name, *files) for name, files in benchmarks.items()}
+    return held | {name: benchmark_texts(each.rows, questions=each.questions) for name, each in documents.items()}
 
 
-def without_repeats(found: Found, *, held: Mapping[str, Sequence[str]], where: str) -> Kept:
+def without_repeats(found: Found, *, held: Mapping[str, Held], where: str) -> Kept:
     """The lessons that repeat nothing; `UserError` where too many do, or none is left."""
     places = repeated(found.fields, held=held)
     counts = Counter(places.values())
@@ -111,12 +114,12 @@ def read_lessons(folder: Path) -> list[Lesson]:
     return read_lines(folder / LESSONS, model=Lesson)
 
 
-def task_lessons(examples: Sequence[Example], *, template: str) -> Found:
-    """The training examples of another task, asked as that task asks."""
+def task_lessons(examples: Sequence[Example], *, template: str, values: Mapping[str, Sequence[str]]) -> Found:
+    """The training examples of another task, asked as that task asks; `values`: id to what its input is made of."""
     lessons = [
         Lesson(id=one.id, prompt=filled(template, {"input": one.input}), answer=one.reference) for one in examples
     ]
-    return Found(lessons, [Fields((one.input,), (one.reference,)) for one in examples], 0)
+    return Found(lessons, [example_fields(one, bare=values.get(one.id, ())) for one in examples], 0)
 
 
 def _text(row: Row, rows: Mapping[str, Any]) -> tuple[Lesson, Fields] | None:
@@ -170,12 +173,6 @@ def _clean(value: Any) -> str:
     if isinstance(value, list) and value and isinstance(value[-1], dict):
         value = value[-1].get("content")
     return "" if value is None else str(value).encode("utf-8", "replace").decode("utf-8").strip("\n ")
-
-
-def _items(name: str, file: str | None, data: str | None) -> list[Row]:
-    from harness.adapters.forgetting import benchmark_items
-
-    return benchmark_items(name, file=Path(file) if file else None, data=Path(data) if data else None)
 
 
 def mean_characters(lessons: Sequence[Lesson]) -> float:

@@ -1,18 +1,21 @@
 """Turn rows of further data into those that repeat what is held out: such a row must not be trained on.
 
 A row repeats a held-out text where one of its fields is that text but for case, space and punctuation, where the text
-stands in it, or where it holds a third of the text's phrases of five words: an edited copy.
+stands in it, or where it holds a third of the text's phrases of five words: an edited copy. Short texts stand anywhere
+by chance, so only an equal one repeats them.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from harness.adapters.benchmark_sources import texts_in
 from harness.likeness import normalised, words
 from harness.prompts import placeholders
 from harness.records import Example, Split
-from harness.stages.quoting import QUOTED, quoting
-from harness.stages.rows import Row, Rows, identified
+from harness.stages.columns import values_by_id
+from harness.stages.quoting import PIECE, QUOTED, quoted, quoting
+from harness.stages.rows import Rows
 
 WORDS = 5
 """Length of a phrase."""
@@ -37,59 +40,90 @@ class Fields(NamedTuple):
     """Texts that are a copy where they equal a held-out one, however short: a question, a document."""
     said: Sequence[str] = ()
     """Texts that are a copy only where a held-out one stands in them, or nearly does: answers."""
+    bare: Sequence[str] = ()
+    """Texts that are a copy only where they equal a held-out one: what a template filled `asked` with."""
 
 
-def repeated(rows: Sequence[Fields], *, held: Mapping[str, Sequence[str]]) -> dict[int, str]:
+class Held(NamedTuple):
+    """What is held out."""
+
+    texts: Sequence[str]
+    """Known wherever they stand."""
+    short: Sequence[str] = ()
+    """Known by an equal text alone."""
+
+
+def example_fields(example: Example, *, bare: Sequence[str] = ()) -> Fields:
+    """What an example of a task says."""
+    return Fields((example.input,), (example.reference,), bare)
+
+
+def repeated(rows: Sequence[Fields], *, held: Mapping[str, Held]) -> dict[int, str]:
     """Place of each row that repeats a held-out text, to the name of what it belongs to; the first name counts."""
     found: dict[int, str] = {}
-    for name, texts in held.items():
-        for place in _places(rows, texts=texts):
+    for name, those in held.items():
+        for place in _places(rows, held=those):
             found.setdefault(place, name)
     return found
 
 
+def repeated_texts(rows: Sequence[Fields], *, texts: Sequence[str]) -> set[str]:
+    """Those of `texts` that any row repeats."""
+    asked = {normalised(text) for row in rows for text in row.asked}
+    bare = {text: normalised(text) for text in texts}
+    whole = list(_whole(rows))
+    stand = quoted(_begun(bare.values(), passages=whole), passages=whole)
+    edited = {texts[number] for _, number in _edited(rows, texts=texts)}
+    return edited | {text for text, alike in bare.items() if alike in asked or alike in stand}
+
+
 def item_texts(
     splits: Mapping[Split, Sequence[Example]], *, rows: Rows, template: str, answers: bool
-) -> dict[str, list[str]]:
+) -> dict[str, Held]:
     """What validation and test hold out, test first: inputs, the values that make them, and, of `answers`, long ones.
 
     A value or an answer that many items share, such as a passage for a hundred questions, is no item's own.
     """
-    by_id = {name: row for pool in identified(rows).values() for name, row in pool}
-    columns = placeholders(template)
-    own = Counter(value for row in by_id.values() for value in _values(row, columns))
+    values = values_by_id(rows, template=template)
+    counts = Counter(value for row in values.values() for value in row)
+    alone = len(set(placeholders(template))) == 1
     given = Counter(normalised(item.reference) for items in splits.values() for item in items)
-    held: dict[str, list[str]] = {}
+    held: dict[str, Held] = {}
     for name in HELD:
         texts: list[str] = []
+        short: list[str] = []
         for item in splits[name]:
+            mine = values[item.id]
             texts.append(item.input)
-            texts += [value for value in _values(by_id[item.id], columns) if own[value] <= FEW]
+            texts += [value for value in _long(mine) if counts[value] <= FEW]
+            short += [value for value in _short(mine) if alone or _telling(value, counts)]
             if answers and given[normalised(item.reference)] <= FEW:
                 texts += _long([item.reference])
-        held[name] = list(dict.fromkeys(texts))
+        held[name] = Held(list(dict.fromkeys(texts)), list(dict.fromkeys(short)))
     return held
 
 
-def benchmark_texts(items: Sequence[Mapping[str, object]]) -> list[str]:
-    """The texts of a benchmark's items that are long and their own: questions, contexts, endings."""
-    each = [set(_long(_strings(item.values()))) for item in items]
+def benchmark_texts(items: Sequence[Mapping[str, object]], *, questions: Collection[str] = ()) -> Held:
+    """The texts of a benchmark's items that are their own: long ones, and short ones of the columns `questions`."""
+    return Held(sorted(set().union(*own_texts(items))), sorted(_short_questions(items, columns=questions)))
+
+
+def own_texts(items: Sequence[Mapping[str, object]]) -> list[set[str]]:
+    """Of each item of a benchmark the long texts that are its own: questions, contexts, endings."""
+    each = [set(_long(texts_in(item.values()))) for item in items]
     shared = Counter(text for texts in each for text in texts)
-    return sorted(text for text, count in shared.items() if count <= FEW)
+    return [{text for text in texts if shared[text] <= FEW} for texts in each]
 
 
-def _values(row: Row, columns: Iterable[str]) -> list[str]:
-    return _long(str(row[column]) for column in columns if row.get(column) is not None)
+def _short_questions(items: Sequence[Mapping[str, object]], *, columns: Collection[str]) -> set[str]:
+    values = [value for item in items for column in columns if isinstance(value := item.get(column), str)]
+    counts = Counter(values)
+    return {value for value in _short(counts) if _telling(value, counts)}
 
 
-def _strings(values: Iterable[object]) -> Iterable[str]:
-    for value in values:
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from _strings(value)
-        elif isinstance(value, dict):
-            yield from _strings(value.values())
+def _telling(value: str, counts: Mapping[str, int]) -> bool:
+    """Whether a short value names its item: a category is shared by many, a number is anyone's."""
+    return counts[value] <= FEW and any(map(str.isalpha, value))
 
 
 def _long(texts: Iterable[str]) -> list[str]:
@@ -97,15 +131,38 @@ def _long(texts: Iterable[str]) -> list[str]:
     return [text for text in texts if len(normalised(text)) >= QUOTED]
 
 
-def _places(rows: Sequence[Fields], *, texts: Sequence[str]) -> set[int]:
-    bare = {normalised(text) for text in texts}
-    equal = {place for place, row in enumerate(rows) if any(normalised(text) in bare for text in row.asked)}
-    whole = (normalised("\n".join([*row.asked, *row.said])) for row in rows)
-    return equal | quoting(bare, passages=whole) | _edited(rows, texts=texts)
+def _short(texts: Iterable[str]) -> list[str]:
+    """The others."""
+    return [text for text in texts if text.strip() and len(normalised(text)) < QUOTED]
 
 
-def _edited(rows: Sequence[Fields], *, texts: Sequence[str]) -> set[int]:
-    """Rows that hold so many of a text's phrases that they are a copy of it with other words in between."""
+def _places(rows: Sequence[Fields], *, held: Held) -> set[int]:
+    bare = {normalised(text) for text in held.texts}
+    alike = bare.union(map(normalised, held.short))
+    equal = {place for place, row in enumerate(rows) if any(normalised(text) in alike for text in _alone(row))}
+    edited = {place for place, _ in _edited(rows, texts=held.texts)}
+    return equal | quoting(bare, passages=_whole(rows)) | edited
+
+
+def _begun(texts: Collection[str], *, passages: Sequence[str]) -> list[str]:
+    """Texts whose beginning stands in a passage: few, and to look for all of them whole takes longer."""
+    beginnings = {text[:PIECE] for text in texts}
+    pieces = (passage[at : at + PIECE] for passage in passages for at in range(len(passage) - PIECE + 1))
+    seen = beginnings.intersection(pieces)
+    return [text for text in texts if text[:PIECE] in seen]
+
+
+def _alone(row: Fields) -> Iterator[str]:
+    yield from row.asked
+    yield from row.bare
+
+
+def _whole(rows: Sequence[Fields]) -> Iterator[str]:
+    return (normalised("\n".join([*row.asked, *row.said])) for row in rows)
+
+
+def _edited(rows: Sequence[Fields], *, texts: Sequence[str]) -> set[tuple[int, int]]:
+    """Rows, each with a text of whose phrases it holds so many that it is a copy with other words in between."""
     phrases = [_phrases(text) for text in texts]
     shared = Counter(phrase for those in phrases for phrase in those)
     rare = [{phrase for phrase in those if shared[phrase] <= max(FEW, COMMON * len(texts))} for those in phrases]
@@ -113,12 +170,11 @@ def _edited(rows: Sequence[Fields], *, texts: Sequence[str]) -> set[int]:
     for number, those in enumerate(rare):
         for phrase in those if len(those) >= FEWEST else ():
             owners[phrase].append(number)
-    found = set()
+    found: set[tuple[int, int]] = set()
     for place, row in enumerate(rows):
         mine = {phrase for text in (*row.asked, *row.said) for phrase in _phrases(text)}
         hits = Counter(number for phrase in mine for number in owners.get(phrase, ()))
-        if any(count >= max(FEWEST, ALIKE * len(rare[number])) for number, count in hits.items()):
-            found.add(place)
+        found |= {(place, number) for number, count in hits.items() if count >= max(FEWEST, ALIKE * len(rare[number]))}
     return found
 
 

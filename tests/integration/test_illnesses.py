@@ -105,7 +105,7 @@ def searched(
     setup, store = prepared(load_experiment(spec), say=lambda text: None), Store(root / STATE / "store")
     finished = run_to_goal(setup, store=store, executor=InProcess(store), display=Quiet(), goal="search")
     _check_measures(finished, store=store, failed=finished.trials[0].status == "failed")
-    (row,) = tried(setup, finished, store=store, kept=())
+    (row,) = tried(setup, finished, store=store)
     return row
 
 

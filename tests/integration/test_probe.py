@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -71,6 +73,36 @@ def test_a_slice_is_of_the_other_half_with_the_gate_s_numbers(
     assert quick.tokens > 12 * 10
     monkeypatch.setattr(forgetting, "gate_half", forgetting.search_half)
     assert forgetting.item_accuracies(model, progress=lambda done, total: None, **asked) == quick.rows
+
+
+def test_items_of_one_passage_are_named_by_it_and_those_that_were_met_are_marked(
+    model: LanguageModel, tmp_path: Path
+) -> None:
+    """As lm-eval hands them on."""
+    story = "The mill of hamlet {} was built in the year of the great flood, and in a dry summer it burnt to stones."
+    texts = [*(story.format(number // 3) for number in range(27)), *map(str, range(20))]
+    rows = [{"text": text, "q": f"Is it {at}?", "answer": "right"} for at, text in enumerate(texts)]
+    (tmp_path / "mills.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    lines = ["task: mills", "dataset_path: json", "output_type: multiple_choice", "test_split: test"]
+    lines += ['doc_to_text: "{{text}} {{q}}"', "doc_to_choice: [right, wrong]", 'doc_to_target: "{{answer}}"']
+    (tmp_path / "mills.yaml").write_text("\n".join([*lines, "metric_list: [{metric: acc}]"]))
+    place = {"benchmark": "mills", "file": tmp_path / "mills.yaml", "data": tmp_path / "mills.jsonl"}
+    told: list[str] = []
+
+    def met(documents: Sequence[Mapping[str, Any]]) -> set[int]:
+        told.extend(document["text"] for document in documents)
+        return {1, 3}
+
+    gate = forgetting.item_accuracies(model, progress=lambda done, total: None, met=met, limit=None, **place)
+    probed = slice_accuracies(model, limit=40, **place).rows
+    mates = [told.count(text) > 1 for text in told]
+    assert any(mates)
+    assert ["source" in row for row in gate] == mates
+    assert [at for at, row in enumerate(gate) if row.get("met")] == [1, 3]
+    ids = dict(zip(forgetting.loaded_task(**place).ids, texts, strict=True))
+    assert [ids[row["doc"]] for row in gate] == told
+    assert probed
+    assert {ids[row["doc"]] for row in probed}.isdisjoint(told)
 
 
 def test_the_halves_are_disjoint_and_whole() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.diagnosis import Asked, Base, Facts, Finding, Kept, Reply, Rule, findings
+from harness.diagnosis import Asked, Base, Facts, Finding, Reply, Rule, findings
 from harness.diagnosis.answers import entropy
 from harness.records import Epoch
 
@@ -267,11 +267,10 @@ def test_examples_that_came_first_are_no_suspects() -> None:
 
 
 def test_forgetting() -> None:
-    lost = well(kept=[Kept("piqa", 0.70, 0.66, 0.03), Kept("arc", 0.5, 0.48, 0.03)])
-    one = found(lost, "forgetting")
+    one = found(well(probe_benchmarks={"piqa": -0.125, "arc": -0.083333}), "forgetting")
     assert one is not None
-    assert one.evidence == "piqa fell from 70.0 to 66.0, by more than 3.0."
-    assert found(well(kept=[Kept("piqa", 0.70, 0.68, 0.03)]), "forgetting") is None
+    assert one.evidence == "accuracy on the probe's items of piqa fell by 12.5 points."
+    assert found(well(probe_benchmarks={"piqa": -0.083333, "arc": 0.25}), "forgetting") is None
     assert "general text costs 0.260 nats a token more" in str(found(well(probe=0.26), "forgetting"))
     assert found(well(probe=0.24), "forgetting") is None
     assert found(well(probe=None), "forgetting") is None

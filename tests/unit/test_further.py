@@ -24,9 +24,10 @@ from harness.report.effort import efforts
 from harness.report.leaderboard import _epoch_words
 from harness.specs import PreferencesSpec, ReplaySpec, SearchSpec, TextSpec
 from harness.stages import Job
+from harness.stages.columns import SOURCE
 from harness.stages.data import write_selection, write_testset
 from harness.stages.further import Found, lessons_of, without_repeats, write_lessons
-from harness.stages.heldout import benchmark_texts
+from harness.stages.heldout import Held, benchmark_texts
 from harness.stages.mixture import epoch_rows, mixed_sizes, replayed_size, turn
 from harness.steps import Step
 
@@ -69,6 +70,7 @@ def setup_of(root: Path, section: str, *overrides: str) -> Setup:
     swap(root, "experiments/first.yaml", "  trials: 2\n", f"  trials: 2\n  {section}\n")
     rows = [{"question": f"What is the capital of land {name}?", "answer": f"City {name}"} for name in NAMES]
     write(root, "tasks/qa/data.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
+    bench = write(root, "bench.yaml", 'doc_to_text: "{{goal}}"\n')
     write(root, "bench.jsonl", "".join(f"{json.dumps(row)}\n" for row in BENCH))
     resolved = load_experiment(spec, overrides=overrides)
     setup = fake_setup(resolved)
@@ -79,7 +81,7 @@ def setup_of(root: Path, section: str, *overrides: str) -> Setup:
             for name in further_sections(resolved.experiment.search)
         },
         "mixed": {name: Source({"all": "2" * 64}, str(root / f"tasks/{name}/data.jsonl")) for name in resolved.mixed},
-        "benchmarks": {"arithmetic": Benchmark({"data": "3" * 64}, "bench.yaml", str(root / "bench.jsonl"))},
+        "benchmarks": {"arithmetic": Benchmark({"data": "3" * 64}, str(bench), str(root / "bench.jsonl"))},
     }
     return Setup(**{**vars(setup), **more})
 
@@ -139,6 +141,7 @@ def test_examples_of_another_task_that_repeat_held_out_items_are_never_trained_o
     other = next(step for step in world.log if step.stage == "data" and step.inputs["kind"] == "label")
     step = next(step for step in world.log if step.stage == "further")
     assert step.needs == {"mixed": other.key}
+    step.local[SOURCE]["path"] = str(tmp_path / "tasks/mood/rows")
     folder, _ = done(
         Step("data", other.inputs, local={"path": str(tmp_path / "tasks/mood/rows")}),
         stage=write_selection,
@@ -208,7 +211,7 @@ PIQA = {
 }
 
 
-def shipped(**fields: str) -> tuple[Found, dict[str, list[str]]]:
+def shipped(**fields: str) -> tuple[Found, dict[str, Held]]:
     """A replay source of the sample package, and PIQA as a gate holds it out."""
     section = ReplaySpec(**fields)
     path = source_path(section.source, root=Path("/"))

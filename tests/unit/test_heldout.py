@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harness.records import Example, Split
-from harness.stages.heldout import Fields, benchmark_texts, item_texts, repeated
+from harness.stages.heldout import Fields, Held, benchmark_texts, item_texts, repeated, repeated_texts
 
 ITEM = "the minister of transport said on tuesday that the night trains would enter service again by the end of march"
 EDITED = ITEM.replace("tuesday", "monday").replace("again ", "")
@@ -26,24 +26,36 @@ OTHER = "a bakery in the old town sells more bread on sundays than on all other 
     ids=["spelling", "quoted", "in an answer", "in the second answer", "edited", "edited in a document", "a column"],
 )
 def test_a_row_that_repeats_an_item_is_found(row: Fields) -> None:
-    assert repeated([Fields((OTHER,)), row], held={"test": [ITEM]}) == {1: "test"}
+    assert repeated([Fields((OTHER,)), row], held={"test": Held([ITEM])}) == {1: "test"}
 
 
 def test_a_short_item_is_repeated_by_its_equal_alone() -> None:
     rows = [Fields(("lost CARD?",)), Fields(("I have a lost card here",)), Fields((OTHER,), ("lost card",))]
-    assert repeated(rows, held={"validation": ["Lost card"]}) == {0: "validation"}
+    assert repeated(rows, held={"validation": Held(["Lost card"])}) == {0: "validation"}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [Fields((f"News. {ITEM}.",)), Fields((OTHER,), (ITEM,)), Fields((EDITED,)), Fields((ITEM.upper(),))],
+    ids=["quoted", "in an answer", "edited", "spelling"],
+)
+def test_of_the_texts_those_that_a_row_repeats_are_named(row: Fields) -> None:
+    texts = [OTHER, ITEM, "lost card"]
+    assert repeated_texts([row], texts=texts) - {OTHER} == {ITEM}
+    assert repeated_texts([Fields(("Lost card!",))], texts=texts) == {"lost card"}
+    assert repeated_texts([], texts=texts) == set()
 
 
 def test_the_first_holder_is_named() -> None:
-    assert repeated([Fields((ITEM,))], held={"test": [ITEM], "piqa": [ITEM]}) == {0: "test"}
+    assert repeated([Fields((ITEM,))], held={"test": Held([ITEM]), "piqa": Held([ITEM])}) == {0: "test"}
 
 
 def test_words_that_all_items_share_tell_nothing() -> None:
     frame = "Read the passage below and say in one short sentence what follows from it for the reader: {}"
     held = [frame.format(f"number {i} is large") for i in range(300)]
     rows = [Fields((frame.format("number minus one is small"),))]
-    assert repeated(rows, held={"test": held}) == {}
-    assert repeated(rows, held={"test": held[:1]}) == {0: "test"}
+    assert repeated(rows, held={"test": Held(held)}) == {}
+    assert repeated(rows, held={"test": Held(held[:1])}) == {0: "test"}
 
 
 def test_of_an_item_its_input_its_values_and_its_own_answer_are_held_out() -> None:
@@ -54,9 +66,9 @@ def test_of_an_item_its_input_its_values_and_its_own_answer_are_held_out() -> No
     splits = split(rows)
     held = item_texts(splits, rows={"all": rows}, template="{policy} {q}", answers=True)
     policies = [str(row["policy"]) for row in rows]
-    assert held["test"] == [splits["test"][0].input, policies[0], rows[0]["a"]]
-    assert held["validation"] == [splits["validation"][0].input, policies[1]], "three items share that answer"
-    assert item_texts(splits, rows={"all": rows}, template="{policy} {q}", answers=False)["test"][2:] == []
+    assert held["test"].texts == [splits["test"][0].input, policies[0], rows[0]["a"]]
+    assert held["validation"].texts == [splits["validation"][0].input, policies[1]], "three items share that answer"
+    assert item_texts(splits, rows={"all": rows}, template="{policy} {q}", answers=False)["test"].texts[2:] == []
 
 
 def split(rows: list[dict[str, Any]]) -> dict[Split, list[Example]]:
@@ -77,4 +89,5 @@ def test_of_a_benchmark_the_long_texts_are_held_out_that_are_no_rubric() -> None
         for i in range(9)
     ]
     items[0]["sols"] = ["Put vinegar into it over night.", "no"]
-    assert benchmark_texts(items) == sorted([*(str(item["goal"]) for item in items), "Put vinegar into it over night."])
+    goals = [str(item["goal"]) for item in items]
+    assert benchmark_texts(items).texts == sorted([*goals, "Put vinegar into it over night."])

@@ -161,6 +161,49 @@ def test_a_form_that_loses_is_blocked_and_the_verdict_stays(bench: Bench) -> Non
     assert {row["form"]: row["blocked"] for row in found["ships"]} == {"merged": False, "merged_nf4": True}
 
 
+def kept(bench: Bench, *, tuned: list[int], base: list[int], **marks: list[Any]) -> dict[str, Any]:
+    """The condition on a benchmark with these answers; `marks` are further fields of the tuned model's rows."""
+    for side, accs in {"tuned": tuned, "base": base}.items():
+        more = [dict(zip(marks, values, strict=True)) for values in zip(*marks.values(), strict=True)]
+        extra = more if side == "tuned" and more else [{}] * len(accs)
+        rows = [{"doc": str(i), "acc": acc, **fields} for i, (acc, fields) in enumerate(zip(accs, extra, strict=True))]
+        known = [{name: value for name, value in row.items() if value is not None} for row in rows]
+        bench.put(f"{side}:race", "items.jsonl", known)
+    found: dict[str, Any] = bench.judged(forgetting={"race": 0.03})["conditions"][-1]
+    return found
+
+
+@pytest.mark.parametrize(("shared", "test", "outcome"), [(1, "exact_paired", "pass"), (10, "clustered", "unresolved")])
+def test_benchmark_items_of_one_passage_are_one_source(bench: Bench, shared: int, test: str, outcome: str) -> None:
+    """Seven passages are lost and seven won: of single items that would prove that little was lost."""
+    tuned, base = [1, 0] * 500, [1, 0] * 500
+    tuned[:70], base[70:140] = [0] * 70, [0] * 70
+    found = kept(bench, tuned=tuned, base=base, source=[str(i // shared) for i in range(1000)])
+    assert (found["cond"], found["test"], found["outcome"]) == ("keeps:race", test, outcome)
+
+
+def test_benchmark_items_of_few_passages_prove_nothing(bench: Bench) -> None:
+    found = kept(bench, tuned=[1] * 500, base=[1] * 500, source=[str(i % 15) for i in range(500)])
+    assert (found["test"], found["outcome"]) == ("refused", "unresolved")
+
+
+def test_benchmark_items_that_share_nothing_are_judged_one_by_one(bench: Bench) -> None:
+    alone = kept(bench, tuned=[1] * 500, base=[1] * 500, source=[None] * 499 + ["one"])
+    assert (alone["test"], alone["outcome"]) == ("exact_paired", "pass")
+
+
+def test_benchmark_items_that_training_has_met_prove_nothing(bench: Bench) -> None:
+    """What was trained on is won, and the rest is lost."""
+    tuned, met = [1] * 500 + [0] * 100 + [1] * 400, [True] * 500 + [None] * 500
+    found = kept(bench, tuned=tuned, base=[1] * 1000, met=met)
+    assert (found["n"], found["effect"], found["outcome"]) == (500, pytest.approx(-0.2), "fail")
+
+
+def test_a_benchmark_that_training_has_met_whole_is_not_judged(bench: Bench) -> None:
+    found = kept(bench, tuned=[1] * 500, base=[0] * 500, met=[True] * 500)
+    assert (found["test"], found["outcome"]) == ("refused", "unresolved")
+
+
 def test_a_used_test_set_never_says_fine_tune(bench: Bench) -> None:
     found = bench.judged(prior_uses_of_test_set=1)
     assert found["verdict"] == "INCONCLUSIVE"
