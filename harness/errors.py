@@ -7,7 +7,8 @@ Exception
 │   └── StudyError      an Optuna study that cannot be written; nothing depends on it
 ├── StoreError          an artifact on disk is not what was committed
 ├── TrainingFailed      one trial cannot go on; the search records it and survives
-└── WorkerDied          the worker process ended in the middle of a step
+├── WorkerDied          the worker process ended in the middle of a step
+└── StepBroke           a step ended in an error that nobody expected
 """
 
 
@@ -62,3 +63,12 @@ class WorkerDied(Exception):
         self.code = code
         """Its exit status; below 0 the signal that ended it."""
         super().__init__(f"signal {-code}" if code < 0 else f"status {code}")
+
+
+class StepBroke(RuntimeError):
+    """A step in a worker ended in an error that nobody expected; the worker may be no good any more."""
+
+    def __init__(self, trace: str, *, error: str, again: str) -> None:
+        self.error = error
+        """Its class and the first line of what it says."""
+        super().__init__(f"a step failed; repeat it with `{again}`\n{trace}")

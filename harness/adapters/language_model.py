@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapters.worn_adapter import is_whole, whole_model, worn
-from harness.errors import UserError
 
 PLAIN_TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}"
@@ -94,7 +93,7 @@ def wear(model: LanguageModel, *, adapter: Path | None) -> None:
     if adapter is not None:
         try:
             _put_on(model, folder=adapter)
-        except UserError:
+        except Exception:
             _LOADED.clear()  # Half put on, it has changed the base; the next step loads a plain one.
             raise
         model.adapter = adapter

@@ -5,7 +5,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from harness.adapters.language_model import LanguageModel, take_place
+from harness.adapters.language_model import LanguageModel, let_go, take_place
 from harness.adapters.writing_models import save_whole
 from harness.errors import TrainingFailed
 from harness.methods import METHODS, MethodName
@@ -59,12 +59,16 @@ CONFIGS: Mapping[MethodName, Callable[[dict[str, Any]], Any]] = {
 def put_on_for_training(model: LanguageModel, *, inputs: dict[str, Any], path: str, previous: Path | None) -> Any:
     """What is trained, which `model` wears until it is stripped: new, or as the epoch before left it in `previous`."""
     kind = METHODS[inputs["method"]].kind
-    if kind == "whole":
-        take_place(model, _whole(model, folder=str(previous or path), identity=inputs["model"]))
-    elif kind == "beginning":
-        model.active = _with_beginning(model, inputs=inputs, previous=previous)
-    else:
-        model.active = _with_adapter(model, inputs=inputs, previous=previous)
+    try:
+        if kind == "whole":
+            take_place(model, _whole(model, folder=str(previous or path), identity=inputs["model"]))
+        elif kind == "beginning":
+            model.active = _with_beginning(model, inputs=inputs, previous=previous)
+        else:
+            model.active = _with_adapter(model, inputs=inputs, previous=previous)
+    except Exception:
+        let_go()  # Half put on, it has changed the base; the next step loads a plain one.
+        raise
     return model.active
 
 

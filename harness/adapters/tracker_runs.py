@@ -6,6 +6,7 @@ wrong here may touch the training: it is told once, and that tracker is left out
 
 import copy
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -81,7 +82,7 @@ class WandbRun:
         self._opened().log({**named, "train/global_step": step})
 
     def ended(self) -> None:
-        """It stays open until another trial's begins, or the process ends."""
+        """It stays open until another trial's begins, or the process ends, see `finish_last`."""
 
     def _opened(self) -> Any:
         import wandb
@@ -100,6 +101,13 @@ class WandbRun:
                 settings=wandb.Settings(console="off"),  # The worker's output is a log of all steps, not of this run.
             )
         return wandb.run
+
+
+def finish_last() -> None:
+    """Before the process ends, finish the W&B run that is still open: it would count as crashed."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        wandb.finish()
 
 
 class MlflowRun:

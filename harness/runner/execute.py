@@ -16,11 +16,14 @@ from harness.adapters.generator import Tell, untold
 from harness.adapters.peaks import peaks, reset_peaks
 from harness.disk import found_no_room
 from harness.errors import TrainingFailed, UserError
+from harness.runner.faults import brief, machine_broke
 from harness.stages import Job, stage_function
 from harness.steps import Step
 from harness.store import Artifact, Store
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "datasets", "lm_eval", "evaluate", "optuna")
+TRACEBACK = "traceback.txt"
+"""In the artifact of a failure that nobody expected."""
 
 
 class InProcess:
@@ -29,8 +32,13 @@ class InProcess:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def execute(self, step: Step, *, progress: Callable[[int, int], None], tell: Tell = untold) -> Artifact:
-        """The artifact of `step`; a failed optional step leaves an artifact that says so."""
+    def execute(
+        self, step: Step, *, progress: Callable[[int, int], None], tell: Tell = untold, last: bool = True
+    ) -> Artifact:
+        """The artifact of `step`; a failed optional step leaves an artifact that says so.
+
+        Not `last`: somebody tries it again in another process, and so what nobody expected is raised, not recorded.
+        """
         needs = {role: self.store.get(key).path for role, key in step.needs.items()}
         start = time.monotonic()
         reset_peaks()
@@ -45,7 +53,7 @@ class InProcess:
                 tell=tell,
             )
             try:
-                summary, error = _attempted(step, job)
+                summary, error = _attempted(step, job, last=last)
             except Exception:
                 self._recheck(step)
                 raise
@@ -61,7 +69,7 @@ class InProcess:
             self.store.recheck(key)
 
 
-def _attempted(step: Step, job: Job) -> tuple[dict[str, Any], str]:
+def _attempted(step: Step, job: Job, *, last: bool = True) -> tuple[dict[str, Any], str]:
     """(summary, error): trials may fail and are recorded, anything else travels."""
     try:
         return stage_function(step.stage)(job), ""
@@ -74,10 +82,11 @@ def _attempted(step: Step, job: Job) -> tuple[dict[str, Any], str]:
         raise
     except Exception as failure:
         # What stops a probe is the machine or the benchmark, and no fault of the trial.
-        if not step.optional or step.stage == "probe" or found_no_room(failure):
+        machines = step.stage == "probe" or found_no_room(failure) or machine_broke(failure)
+        if machines or not (step.optional and last):
             raise
-        (job.out / "traceback.txt").write_text(traceback.format_exc(), "utf-8")
-        return {}, f"{type(failure).__name__}: {str(failure).splitlines()[0] if str(failure) else ''}"
+        (job.out / TRACEBACK).write_text(traceback.format_exc(), "utf-8", "backslashreplace")
+        return {}, brief(failure)
 
 
 def provenance() -> dict[str, Any]:
@@ -101,11 +110,11 @@ def _version(name: str) -> str:
 
 
 def write_step(step: Step, path: Path) -> None:
-    """One step as a file that reproduces it by hand."""
+    """One step as a file that reproduces it by hand; paths in it may be no text (`surrogateescape`)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(step), indent=1, ensure_ascii=False), "utf-8")
+    path.write_text(json.dumps(asdict(step), indent=1, ensure_ascii=False), "utf-8", "surrogateescape")
 
 
 def read_step(path: Path) -> Step:
     """The step a file describes."""
-    return Step(**json.loads(path.read_text("utf-8")))
+    return Step(**json.loads(path.read_text("utf-8", "surrogateescape")))

@@ -201,6 +201,9 @@ def test_a_trial_is_one_run_in_wandb(model: Path, tmp_path: Path, wandb: Any) ->
     assert [row["train/global_step"] for row in run.logged if "train/loss" in row] == [1, 2, 3, 4, 5, 6]
     assert [row["eval/m"] for row in run.logged if "eval/m" in row] == pytest.approx([0.5, 0.6])
     assert wandb.config["learning_rate"] == 1e-2
+    assert wandb.run is run, "it is open between the steps of the trial"
+    tracker_runs.finish_last()
+    assert wandb.run is None
 
 
 def test_a_tracker_that_fails_is_told_once_and_the_training_goes_on(model: Path, tmp_path: Path, wandb: Any) -> None:

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import peft
 import pytest
 import torch
 from echo_task import echo_workspace
@@ -18,6 +19,7 @@ from quiet import Quiet
 from tiny_model import save_tiny_model
 
 from harness.adapters.completion_trainer import CompletionTrainer
+from harness.adapters.language_model import language_model
 from harness.jsonl import read_rows, write_lines
 from harness.loading import load_experiment
 from harness.prepare import STATE, prepared
@@ -162,6 +164,23 @@ def test_a_trial_that_fits_in_no_way_fails_with_what_to_do(
     assert found.error.startswith(
         "out of memory with a single example per pass too: choose a smaller search.max_length"
     )
+
+
+def test_an_adapter_that_is_half_put_on_does_not_stay_on(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = peft.get_peft_model
+
+    def half(*given: Any) -> None:
+        honest(*given)
+        raise KeyError("planted")
+
+    monkeypatch.setattr(peft, "get_peft_model", half)
+    step = epoch_step(store, folder)
+    failed = InProcess(store).execute(step, progress=quiet)
+    assert (failed.status, failed.error) == ("failed", "KeyError: 'planted'")
+    base = language_model(step.inputs["model"], path=str(folder)).base
+    assert [name for name, _ in base.named_modules() if "lora" in name] == []
 
 
 LIMITED = """\

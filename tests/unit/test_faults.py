@@ -39,6 +39,7 @@ from workspace import write
 
 from harness.disk import no_room
 from harness.errors import StoreError
+from harness.runner import deaths
 from harness.runner.execute import InProcess, _attempted
 from harness.steps import Step
 from harness.store import Store
@@ -120,6 +121,26 @@ def test_a_run_that_was_stopped_in_every_way_ends_like_one_that_was_not(root: Pa
         kept = found
     released(root)
     ends_like(root, undisturbed)
+
+
+def test_a_run_that_was_killed_for_memory_goes_on_in_smaller_passes(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel ends a control group: the run together with its worker, as often as it begins with as much."""
+    held(root, after=1)
+    process = started(root)
+    worker = half_done(root)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    until(partial(gone, worker), seconds=5)
+    released(root)
+    (root / "vmstat").write_text(f"oom_kill {10**9}\n")
+    monkeypatch.setattr(deaths, "COUNTERS", root / "vmstat")
+    code, err = ended(root)
+    assert code in VERDICTS, err
+    assert "the run was killed for memory; the step begins with 2 examples per pass" in flat(err)
+    assert sorted(one["summary"]["micro_batch_size"] for one in epochs(root).values()) == [2, 2, 2, 4]
+    assert not list((root / ".harness/steps").glob("*.mark"))
 
 
 def test_a_worker_killed_in_mid_epoch_is_replaced(root: Path, undisturbed: Path) -> None:
