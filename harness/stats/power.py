@@ -144,7 +144,7 @@ def items_needed(
     lead = effect - margin
     if lead <= max(ROUNDING, held):
         return None
-    if se == 0 == held:  # Nothing varied: what the worst discordance leaves in the exact test, solved for n.
+    if se == 0:  # Nothing varied: what the worst discordance leaves in the exact test, solved for n.
         left = alpha * (1 - 1 / ALPHA_PER_GAMMA)
         return max(math.ceil(math.log(left) / math.log((1 + margin) / (1 + effect))), n + 1)
     ratio, left = _quantiles(alpha, beta=beta) * se / lead, 1 - (held / lead) ** 2
