@@ -18,8 +18,16 @@ pytestmark = pytest.mark.slow
 
 ALPHA = 0.05
 DRAWS = 300
-LIMIT = int(binom.ppf(0.997, DRAWS, ALPHA))
-"""More wrong verdicts than this happen in 3 of 1,000 measurements when the true rate is alpha."""
+SLOW = {"recipe": 150, "recipe, rare collapses": 150}
+"""Fewer draws of nulls that cost a bootstrap over items for every one."""
+
+
+def _limit(draws: int) -> int:
+    """More wrong verdicts than this happen in 3 of 1,000 measurements when the true rate is alpha."""
+    return int(binom.ppf(0.997, draws, ALPHA))
+
+
+LIMIT = _limit(DRAWS)
 Draw = Callable[[np.random.Generator], JudgeRequest]
 
 
@@ -121,9 +129,10 @@ def _fine_tunes(draw: Draw, *, draws: int) -> int:
 
 @pytest.mark.parametrize("case", NULLS)
 def test_a_planted_null_rarely_fires(case):
-    count = _fine_tunes(NULLS[case], draws=DRAWS)
-    print(f"\n{case}: FINE_TUNE {count} of {DRAWS} times, at most {LIMIT} allowed")
-    assert count <= LIMIT
+    draws = SLOW.get(case, DRAWS)
+    count = _fine_tunes(NULLS[case], draws=draws)
+    print(f"\n{case}: FINE_TUNE {count} of {draws} times, at most {_limit(draws)} allowed")
+    assert count <= _limit(draws)
 
 
 def test_twelve_points_on_three_hundred_items_are_found():
