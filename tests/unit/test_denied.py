@@ -75,7 +75,8 @@ def test_a_store_that_cannot_be_written_travels_from_the_worker(
     store = Store(tmp_path / "store")
     write_step(Step("lock", {"number": 1}), tmp_path / "step.json")
     barred(monkeypatch, store.root, number=number)
-    answer = worker._answer(InProcess(store), tmp_path / "step.json", channel=io.StringIO())
+    asked = {"step": str(tmp_path / "step.json"), "last": True}
+    answer = worker._answer(InProcess(store), asked, channel=io.StringIO())
     what, where, fix = answer["user_error"]
     assert f"{what}. Fix: {fix}".startswith(SAID[number])
     assert where == str(store.root)
