@@ -18,14 +18,14 @@ search:
   forgets: {items: 4, accuracy: 0.9}
 gates:
   rouge: {floor: 0.3}
-  forgetting: [{benchmark: piqa, limit: 12}]
+  forgetting: [{benchmark: piqa, limit: 8}]
   format: {regex: "[^\\n]+"}
-  latency: {seconds: 60, share: 0.3, requests: 3}
+  latency: {seconds: 60, share: 0.04, requests: 1}
   ships: {forms: [merged]}
   allow_underpowered: true
 report: {examples: 3}
 data:
-  splits: {train: 16, validation: 6, test: 12, per_group: 1}
+  splits: {train: 12, validation: 4, test: 6, per_group: 1}
 """
 FEW_SHOT = """\
 family: few_shot

@@ -67,7 +67,7 @@ def _check_report(workspace: Path) -> None:
     assert "points of ROUGE-L against the best prompt" in found["headline"]
     assert len(found["examples"]) == 3
     assert found["effort"][1]["tokens_trained"] > 0
-    assert found["data"]["sizes"] == {"train": 16, "validation": 6, "test": 12}
+    assert found["data"]["sizes"] == {"train": 12, "validation": 4, "test": 6}
     assert str(workspace) not in json.dumps(timeless(found))
 
 
@@ -88,7 +88,7 @@ def _check_another_use(workspace: Path) -> None:
     assert code in (3, 4), err
     found = report(workspace)
     assert found["reasons"][0] == "test_set_spent"
-    assert any("12 of the 12 test items were used before, by small" in text for text in found["warnings"])
+    assert any("6 of the 6 test items were used before, by small" in text for text in found["warnings"])
     code, out, _ = run(workspace, "ledger")
     assert code == 0
     assert "chain of 2 lines is intact" in " ".join(out.split())
