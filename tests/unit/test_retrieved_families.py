@@ -184,7 +184,7 @@ def test_more_shots_than_training_examples_are_told_once(tmp_path: Path) -> None
 def test_the_report_warns_of_prompts_that_ask_for_too_many_shots(tmp_path: Path) -> None:
     resolved = load(tmp_path)
     swap(tmp_path, "baselines/few_shot_retrieved.yaml", "shots: 8", "shots: 9")
-    empty: Any = SimpleNamespace(find=lambda key: None)
+    empty: Any = SimpleNamespace(find=lambda key: None, every=list)
 
     def told(resolved: Resolved) -> list[str]:
         setup = fake_setup(resolved)
