@@ -38,7 +38,8 @@ def label_noise(facts: Facts) -> Finding | None:
     found = outliers(lost)
     if len(found) < max(LEAST, SHARE * len(lost)):
         return None
-    epochs = "one epoch" if len(facts.losses) == 1 else f"{len(_looked_at(facts.losses))} epochs"
+    looked = len(_looked_at(facts.losses))
+    epochs = "one epoch" if looked == 1 else f"{looked} epochs"
     return Finding(
         rule="label_noise",
         evidence=f"{len(found):,} of {len(lost):,} training examples cost over {NATS} nats a token, and over "
