@@ -29,9 +29,9 @@ def shared_sources(documents: Sequence[Mapping[str, Any]], *, ids: Sequence[str]
     """Id of each document that shares a source, to the source: the id of its first one; others are left out."""
     holders: dict[str, list[int]] = defaultdict(list)
     for place, document in enumerate(documents):
-        for text in {"".join(text.split()) for text in texts_in(document.values()) if len(text) >= LONG}:
-            if len(text) >= LONG:
-                holders[text].append(place)
+        squeezed = {"".join(text.split()) for text in texts_in(document.values())}
+        for text in (text for text in squeezed if len(text) >= LONG):
+            holders[text].append(place)
     most = COMMON * len(documents)
     first = _joined(len(documents), parts=(places for places in holders.values() if 1 < len(places) <= most))
     sizes = Counter(first)

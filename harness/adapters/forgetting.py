@@ -100,11 +100,6 @@ def accuracy_rows(samples: list[dict[str, Any]], *, benchmark: str) -> list[dict
     ]
 
 
-def benchmark_items(benchmark: str, *, file: Path | None, data: Path | None) -> list[dict[str, Any]]:
-    """Every item of a benchmark, of both halves, as its data set has it."""
-    return benchmark_documents(benchmark, file=file, data=data).rows
-
-
 def benchmark_documents(benchmark: str, *, file: Path | None, data: Path | None) -> Documents:
     """Every item, of both halves, and which of its columns are the question."""
     written = None if file is None else written_template(file)

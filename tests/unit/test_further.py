@@ -10,7 +10,7 @@ import pytest
 from fake_world import FakeSampler, FakeWorld, fake_setup
 from workspace import make_workspace, swap, write
 
-from harness.adapters.forgetting import benchmark_items
+from harness.adapters.forgetting import benchmark_documents
 from harness.errors import UserError
 from harness.jsonl import read_lines, read_rows
 from harness.loading import load_experiment, source_path
@@ -217,7 +217,7 @@ def shipped(**fields: str) -> tuple[Found, dict[str, Held]]:
     path = source_path(section.source, root=Path("/"))
     piqa = source_path(PIQA["source"], root=Path("/"))
     found = lessons_of("replay", section.model_dump(), path=str(path))
-    return found, {"piqa": benchmark_texts(benchmark_items("piqa", file=None, data=piqa))}
+    return found, {"piqa": benchmark_texts(benchmark_documents("piqa", file=None, data=piqa).rows)}
 
 
 @needs_samples

@@ -3,14 +3,12 @@
 import gzip
 import json
 import os
-import resource
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from file_limit import limited
 
 from harness.adapters.forgetting import _kwargs
 from harness.adapters.tables import corpus_rows
@@ -41,17 +39,6 @@ def written(path: Path, rows: list[dict[str, Any]]) -> Path:
     else:
         path.write_bytes(gzip.compress(lines) if "gz" in path.stem else lines)
     return path
-
-
-@contextmanager
-def limited(size: int) -> Iterator[None]:
-    """No file may become longer than `size` bytes: what everybody can do to a disk without filling it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,7 @@ def test_a_run_that_is_killed_leaves_no_process_behind(worker: LocalWorker) -> N
     run.wait()
     for pid in left:
         until(partial(gone, pid), seconds=5)
+    assert all(map(gone, left))
 
 
 def test_a_fork_that_outlives_its_worker_does_not_hold_up_the_run(worker: LocalWorker) -> None:
