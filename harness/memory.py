@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal, NamedTuple
 
-from harness.adapters.fitting import HELD, free_bytes, row_bytes, rows_within
+from harness.adapters.fitting import HELD, free_bytes, holds_a_copy, row_bytes, rows_within
 from harness.adapters.machine import Machine
 from harness.adapters.shapes import Shape
 from harness.asks import BENCHMARK_TOKENS, Ask, FamilyAsks, Sizes, tokens
@@ -111,6 +111,13 @@ class Load:
         return self.shape.parameters * self.number
 
     @property
+    def folds(self) -> bool:
+        """Whether the adapter is folded into a copy of the weights while it answers (see `folding`)."""
+        memory = self.machine.gpu if self.machine.has_gpu else self.machine.memory
+        fits = holds_a_copy(memory or 0, weights=self.weights)
+        return fits and self.method.kind == "adapter" and self.method.quantization is None and self.number == FULL
+
+    @property
     def trained_weights(self) -> float:
         """Bytes of the base model under, or beside, what is trained."""
         if self.method.quantization is None:
@@ -191,6 +198,8 @@ def _answering(load: Load, *, prompts: Sequence[Ask]) -> Iterator[Part]:
     """Batches are as large as the memory allows, so one prompt alone is all that has to fit."""
     shape, number = load.shape, load.number
     yield Part(f"base model in {load.dtype}", load.weights, load.weights)
+    if load.goal != "baselines" and (load.folds or load.method.kind == "whole"):
+        yield Part("the tuned model beside it", load.weights, 0.0)
     longest = max(prompts, key=lambda ask: ask.tokens)
     token = number * (shape.cached + HELD * shape.embedding[1])
     pair = shape.queries * (1 + number) if not load.machine.has_gpu else 0.0

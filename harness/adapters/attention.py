@@ -217,6 +217,23 @@ class RowCache(Cache):  # type: ignore[misc]
         return found
 
 
+def stacked(caches: list[RowCache], *, room: int) -> RowCache:
+    """The rows of these caches, which are emptied, in one: ended alike, with zeros before those that are shorter."""
+    if len(caches) == 1:
+        return caches[0]
+    found = RowCache(room=room)
+    longest = max(cache.get_seq_length() for cache in caches)
+    for place in range(len(caches[0].layers)):
+        layers = [cache.layers.pop(0) for cache in caches]
+        keys, values = ([getattr(layer, name) for layer in layers] for name in ("keys", "values"))
+        found.update(*(torch.cat([_led(one, longest) for one in some]) for some in (keys, values)), place)
+    return found
+
+
+def _led(states: torch.Tensor, length: int) -> torch.Tensor:
+    return torch.nn.functional.pad(states, (0, 0, length - states.shape[-2], 0))
+
+
 def left_padded(rows: Sequence[Sequence[int]], *, pad: int, device: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Ids and which of them are there, both [rows, longest], each row at the right end."""
     longest = max(map(len, rows))

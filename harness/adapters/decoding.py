@@ -1,14 +1,21 @@
-"""Turn token ids into greedy continuations: rows that are done leave the batch, and nothing is copied a token."""
+"""Turn token ids into greedy continuations: rows that are done leave the batch, and nothing is copied a token.
+
+Several tokens a row are read at once where `lookup` guesses them well. Those that were guessed wrongly stay in the
+cache, where no later token sees them.
+"""
 
 from collections.abc import Callable, Sequence
 
 import torch
 
-from harness.adapters.attention import Beginning, RowCache, causal, left_padded, shared
+from harness.adapters.attention import Beginning, RowCache, causal, left_padded, shared, stacked
 from harness.adapters.language_model import LanguageModel
+from harness.adapters.lookup import Lookup, best_width, right_ones
 
 LEAVE = 0.75
 """Finished rows are taken out of the batch once no more than this share of it goes on."""
+ALIKE, SMALL = 0.8, 512
+"""Rows shorter than this share of the longest are read apart, but no fewer tokens at once than keep a machine busy."""
 
 Halt = Callable[[list[int]], bool]
 """Whether the tokens so far complete an answer."""
@@ -26,12 +33,19 @@ def greedy(
         batch = _Batch(model, rows, limit=limit, beginning=beginning)
         going = list(range(len(rows)))
         while going:
-            tokens = batch.tokens.tolist()
-            for place in going:
-                found[batch.rows[place]].append(tokens[place])
-            going = [i for i in going if len(found[batch.rows[i]]) < limit and not halt(found[batch.rows[i]])]
+            answers = {place: found[batch.rows[place]] for place in going}
+            going = [at for at in going if _goes_on(answers[at], batch.news[at], limit=limit, halt=halt)]
             going = batch.advanced(going)
     return found
+
+
+def _goes_on(answer: list[int], news: list[int], *, limit: int, halt: Halt) -> bool:
+    """Whether an answer needs more than these tokens; they are added up to the one that completes it."""
+    for token in news:
+        answer.append(token)
+        if len(answer) >= limit or halt(answer):
+            return False
+    return True
 
 
 class _Batch:
@@ -40,45 +54,106 @@ class _Batch:
     def __init__(
         self, model: LanguageModel, rows: Sequence[list[int]], *, limit: int, beginning: Beginning | None
     ) -> None:
-        ids, self.there = left_padded(rows, pad=0, device=model.base.device)
+        self.there = left_padded(rows, pad=0, device=model.base.device)[1]
         self.model, self.beginning = model, beginning
         self.rows = list(range(len(rows)))
-        self.before = beginning.size if beginning else 0
-        self.cache = RowCache(room=ids.shape[1] + limit)
-        self.tokens = self._read(ids, mask=causal(self.there), positions=_positions(self.there) + self.before)
+        start, self.before = (beginning.ids, beginning.size) if beginning else ([], 0)
+        self.lookups = [Lookup([*start, *row]) for row in rows]
+        self.ends = [len(one.ids) + limit for one in self.lookups]
+        caches, likeliest = zip(*map(self._begun, _alike(rows)), strict=True)
+        self.cache = stacked(list(caches), room=self.there.shape[1] + limit)
+        self.news = self._accepted([[] for _ in rows], [tokens for part in likeliest for tokens in part])
+
+    def _begun(self, rows: list[list[int]]) -> tuple[RowCache, list[list[int]]]:
+        """What is read of these rows, and the likeliest token behind each."""
+        ids, there = left_padded(rows, pad=0, device=self.there.device)
+        cache, positions = RowCache(room=0), _positions(there) + self.before
+        return cache, self._read(ids, mask=causal(there), positions=positions, cache=cache, last=1)
 
     def advanced(self, going: list[int]) -> list[int]:
-        """Go one token further, with the rows at these places at least; their places afterwards."""
+        """Go further, by a token at least, with the rows at these places at least; their places afterwards."""
         if going and len(going) <= LEAVE * len(self.rows):
             self._keep(going)
             going = list(range(len(going)))
         if going:
-            column = torch.ones(len(self.rows), 1, dtype=torch.bool, device=self.there.device)
-            self.there = torch.cat([self.there, column], dim=1)
-            positions = self.there.sum(dim=1, keepdim=True) - 1 + self.before
-            self.tokens = self._read(self.tokens[:, None], mask=self.there[:, None, None, :], positions=positions)
+            self._step(self._guesses(set(going)))
         return going
+
+    def _guesses(self, going: set[int]) -> list[list[int]]:
+        """What is guessed of each row, so far as it is worth its reading."""
+        rows = [self.lookups[row] for row in self.rows]
+        left = [self.ends[row] - len(self.lookups[row].ids) - 1 for row in self.rows]
+        guesses = [one.guess(left[at]) if at in going else [] for at, one in enumerate(rows)]
+        width = best_width(guesses, rates=[one.rate for one in rows])
+        return [guess[: width - 1] for guess in guesses]
+
+    def _step(self, guesses: list[list[int]]) -> None:
+        """Read each row's last token and its guess; `there` tells of the guess what was right."""
+        rows, device = [self.lookups[row] for row in self.rows], self.there.device
+        width = 1 + max(map(len, guesses))
+        padded = [
+            [one.ids[-1], *guess, *[0] * (width - 1 - len(guess))] for one, guess in zip(rows, guesses, strict=True)
+        ]
+        places = torch.arange(width, device=device)
+        # Padding stands where the guess ends, within the model's window.
+        ahead = torch.minimum(places, torch.tensor([[len(guess)] for guess in guesses], device=device))
+        before = self.there[:, None, :].expand(-1, width, -1)
+        own = (places <= places[:, None]).expand(len(rows), -1, -1)
+        likeliest = self._read(
+            torch.tensor(padded, device=device),
+            mask=torch.cat([before, own], dim=2)[:, None],
+            positions=self.there.sum(dim=1, keepdim=True) + self.before + ahead,
+            cache=self.cache,
+            last=width,
+        )
+        self.news = self._accepted(guesses, likeliest)
+        seen = torch.tensor([[len(news)] for news in self.news], device=device)
+        self.there = torch.cat([self.there, places < seen], dim=1)
+
+    def _accepted(self, guesses: list[list[int]], likeliest: list[list[int]]) -> list[list[int]]:
+        """What is sure of each row now: the guesses that were right, and the token behind them."""
+        found = []
+        for row, guess, tokens in zip(self.rows, guesses, likeliest, strict=True):
+            right = right_ones(guess, tokens)
+            self.lookups[row].learn(guessed=len(guess), right=right)
+            self.lookups[row].extend(tokens[: right + 1])
+            found.append(tokens[: right + 1])
+        return found
 
     def _keep(self, going: list[int]) -> None:
         places = torch.tensor(going, device=self.there.device)
         self.rows = [self.rows[place] for place in going]
-        self.there, self.tokens = self.there[places], self.tokens[places]
+        self.there = self.there[places]
         self.cache.batch_select_indices(places)
 
-    def _read(self, ids: torch.Tensor, *, mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """The likeliest next token of each row."""
+    def _read(
+        self, ids: torch.Tensor, *, mask: torch.Tensor, positions: torch.Tensor, cache: RowCache, last: int
+    ) -> list[list[int]]:
+        """The likeliest token behind each of the `last` ones, of each row."""
         more = {"beginning": self.beginning} if self.beginning else {}
         output = self.model.reader(
             input_ids=ids,
             attention_mask=mask,
             position_ids=positions,
-            past_key_values=self.cache,
+            past_key_values=cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=last,
             **more,
         )
-        tokens: torch.Tensor = output.logits[:, -1].argmax(dim=-1)
+        tokens: list[list[int]] = output.logits[:, -last:].argmax(dim=-1).tolist()
         return tokens
+
+
+def _alike(rows: Sequence[list[int]]) -> list[list[list[int]]]:
+    """Neighbours of about one length together, so that little padding is read where rows come sorted."""
+    parts: list[list[list[int]]] = []
+    for row in rows:
+        first = len(parts[-1][0]) if parts else 0
+        if parts and (ALIKE * first <= len(row) <= first or len(parts[-1]) * first < SMALL):
+            parts[-1].append(row)
+        else:
+            parts.append([row])
+    return parts
 
 
 def _positions(there: torch.Tensor) -> torch.Tensor:

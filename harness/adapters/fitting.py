@@ -15,6 +15,8 @@ HELD = 12
 """Vectors of the hidden size that reading a token holds at once, roughly: residual, projections, feed-forward."""
 NO_ROOM = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
 """From torch's allocator on a CPU; from CUDA and its libraries, which keep memory of their own."""
+COPIES = 4
+"""A tuned model's weights are held beside those of the base where the memory could hold so many of them."""
 SCORE_BYTES = 4
 """Of a score, over the vocabulary or of attention."""
 
@@ -34,6 +36,11 @@ def fitting_rows(base: Any, *, tokens: int) -> int:
 def free_bytes(memory: float, *, weights: float) -> float:
     """What rows may take of a memory that holds the weights."""
     return SHARE * max(0.0, memory - weights)
+
+
+def holds_a_copy(memory: float, *, weights: float) -> bool:
+    """Whether there is room for the weights that an adapter is folded into (see `folding`)."""
+    return COPIES * weights <= memory
 
 
 def row_bytes(tokens: float, *, token: float, pair: float, vocabulary: int) -> float:

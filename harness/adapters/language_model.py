@@ -40,6 +40,8 @@ class LanguageModel:
     """The model as loaded, while one whose weights were all trained is `base` in its place."""
     start: Any = None
     """What `attention.learnt_beginning` made of the adapter in use."""
+    fold: Any = None
+    """What `folding.folded` did for the adapter in use."""
 
     @property
     def virtual_tokens(self) -> int:
@@ -104,7 +106,10 @@ def _put_on(model: LanguageModel, *, folder: Path) -> None:
     if is_whole(folder):
         take_place(model, whole_model(model.base, folder=folder))
     else:
+        from harness.adapters.folding import folded
+
         model.active = worn(model.base, folder=folder)
+        model.fold = folded(model.active)
 
 
 def take_place(model: LanguageModel, whole: Any) -> None:
@@ -116,6 +121,10 @@ def strip(model: LanguageModel) -> None:
     """Leave the plain base."""
     if model.plain is not None:
         model.base, model.active, model.plain = model.plain, model.plain, None
+    if model.fold is not None:
+        from harness.adapters.folding import unfolded
+
+        unfolded(model.fold)
     if model.active is not model.base:
         # What stands before a prompt has changed nothing in the base.
         model.base = model.base if model.virtual_tokens else model.active.unload()
@@ -125,7 +134,7 @@ def strip(model: LanguageModel) -> None:
     if model.forward is not None:
         model.base.forward = model.forward
     model.base.eval()
-    model.active, model.adapter, model.start = model.base, None, None
+    model.active, model.adapter, model.start, model.fold = model.base, None, None, None
 
 
 def stop_ids(model: LanguageModel) -> list[int]:

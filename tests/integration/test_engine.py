@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_model import save_tiny_model
 
-from harness.adapters import attention, generation, library_loop, likelihood, writing
+from harness.adapters import attention, decoding, generation, library_loop, likelihood, lookup, writing
 from harness.adapters.choosing import label_ids
 from harness.adapters.generator import Generated
 from harness.adapters.language_model import LanguageModel, language_model, stop_ids, turn_end
@@ -76,6 +76,38 @@ def test_rows_that_end_early_leave_the_others_as_they_were(model: LanguageModel,
     alone = [answers(model, [one], batch_size=1)[0] for one in asked(shots=True)]
     assert [one.text for one in cut] == [one.text for one in alone]
     assert len({one.tokens_out for one in cut}) > 1
+
+
+@pytest.mark.parametrize("shots", [False, True], ids=["alone", "behind a beginning"])
+def test_guessed_tokens_leave_the_answers_as_they_were_and_take_fewer_passes(
+    model: LanguageModel, monkeypatch: Any, shots: bool
+) -> None:
+    """Guesses are planted: right ones of up to four tokens, a third of them with a wrong end."""
+    prompts = generation.token_ids(model.tokenizer, asked(shots=shots))
+    beginning = attention.shared_beginning(model, prompts)
+    rows, more = [attention.behind(beginning, prompt) for prompt in prompts], {"limit": 30, "beginning": beginning}
+    monkeypatch.setattr(lookup.Lookup, "guess", lambda self, most: [])
+    wanted = decoding.greedy(model, rows, halt=lambda ids: ids[-1] % 29 == 0, **more)
+    assert {len(answer) for answer in wanted} - {30}
+    wholes = [prompt + answer for prompt, answer in zip(prompts, wanted, strict=True)]
+    reads = []
+
+    def planted(self: lookup.Lookup, most: int) -> list[int]:
+        size = len(self.ids)
+        whole = next((whole for whole in wholes if whole[:size] == self.ids), self.ids)
+        right = whole[size : size + max(0, min(most, 4))]
+        return [*right[:-1], right[-1] + 1] if right and size % 3 == 0 else right
+
+    def counted(self: Any, ids: torch.Tensor, **more: Any) -> list[list[int]]:
+        reads.append(ids.shape)
+        return kept(self, ids, **more)
+
+    kept = decoding._Batch._read
+    monkeypatch.setattr(lookup.Lookup, "guess", planted)
+    monkeypatch.setattr(decoding._Batch, "_read", counted)
+    assert decoding.greedy(model, rows, halt=lambda ids: ids[-1] % 29 == 0, **more) == wanted
+    assert len([shape for shape in reads if shape[1] > 1]) > 3
+    assert len(reads) < 20
 
 
 def test_models_of_other_kinds_go_the_library_s_way(model: LanguageModel, monkeypatch: Any) -> None:

@@ -96,6 +96,32 @@ def test_examples_count_up_to_max_length(root: Path) -> None:
     assert cut.expected < whole.expected / 4
 
 
+@pytest.mark.parametrize(
+    ("overrides", "changed", "beside"),
+    [
+        ([], {}, True),
+        ([], {"dtype": "bfloat16"}, False),
+        ([], {"goal": "baselines"}, False),
+        (["search.method=qlora"], {}, False),
+        (["search.method=prefix", "search.space={}"], {}, False),
+        (["search.method=full", "search.space={}"], {"dtype": "bfloat16"}, True),
+    ],
+    ids=["folded", "half precision", "baselines alone", "quantised", "learnt beginning", "whole model"],
+)
+def test_a_tuned_model_may_answer_from_a_second_copy_of_the_weights(
+    root: Path, overrides: list[str], changed: dict[str, Any], beside: bool
+) -> None:
+    found = replace(load(root, *overrides), **changed)
+    needs = memory_needs(found, asked=every_family_asks(found.resolved, sizes=SIZES))
+    [parts] = [need.parts for need in needs if need.phase == "answering"]
+    assert [part.expected for part in parts if part.name == "the tuned model beside it"] == [found.weights] * beside
+
+
+def test_without_room_for_a_copy_none_is_made(root: Path) -> None:
+    assert load(root, memory=11).folds
+    assert not load(root, memory=10).folds
+
+
 def test_a_gpu_holds_the_models_and_the_machine_the_libraries(root: Path) -> None:
     found = load(root, memory=24, gpu=80)
     needs = memory_needs(found, asked=every_family_asks(found.resolved, sizes=SIZES))
