@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from harness.adapters.attention import Beginning, RowCache, causal, left_padded, shared, stacked
+from harness.adapters.head import sliced_head
 from harness.adapters.language_model import LanguageModel
 from harness.adapters.lookup import Lookup, best_width, right_ones
 
@@ -29,7 +30,7 @@ def greedy(
     `rows` are token ids behind `beginning`, none of them empty.
     """
     found: list[list[int]] = [[] for _ in rows]
-    with torch.inference_mode(), shared(model.base):
+    with torch.inference_mode(), shared(model.base), sliced_head(model.base):
         batch = _Batch(model, rows, limit=limit, beginning=beginning)
         going = list(range(len(rows)))
         while going:

@@ -32,7 +32,7 @@ from harness.store import Artifact, Store
 NAME, TRIALS, SEED, BATCH, WEIGHT_DECAY = "search_bench", 10, 0, 8, 0.01
 LOOP = ROOT / "tests" / "benchmarks" / "user_loop.py"
 SIZES = {"train": 24, "validation": 30, "test": 12, "per_group": 1}
-ANSWER_TOKENS, PIQA = 48, 50
+ANSWER_TOKENS, PIQA = 48, 200
 SPACE: dict[str, Any] = {"rank": [8, 16, 32], "learning_rate": [3e-4, 3e-3], "epochs": [1, 2]}
 NO_LIMIT = {"cross_entropy": 100, "accuracy": 0.99}
 """Each epoch is probed for what it forgot, but none is stopped for it: the loop chooses by the score alone."""

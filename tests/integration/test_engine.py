@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_model import save_tiny_model
 
-from harness.adapters import attention, decoding, generation, library_loop, likelihood, lookup, writing
+from harness.adapters import attention, decoding, generation, head, library_loop, likelihood, lookup, writing
 from harness.adapters.choosing import label_ids
 from harness.adapters.generator import Generated
 from harness.adapters.language_model import LanguageModel, language_model, stop_ids, turn_end
@@ -108,6 +108,28 @@ def test_guessed_tokens_leave_the_answers_as_they_were_and_take_fewer_passes(
     assert decoding.greedy(model, rows, halt=lambda ids: ids[-1] % 29 == 0, **more) == wanted
     assert len([shape for shape in reads if shape[1] > 1]) > 3
     assert len(reads) < 20
+
+
+def test_a_head_in_slices_scores_as_it_does_whole(model: LanguageModel) -> None:
+    hidden = torch.randn(2, 3, 32)
+    with torch.inference_mode():
+        whole = model.base.lm_head(hidden)
+        with head.sliced_head(model.base):
+            sliced = model.base.lm_head(hidden)
+        assert torch.equal(model.base.lm_head(hidden), whole)
+    assert sliced.shape == whole.shape
+    assert whole.shape[-1] > head.SLICE
+    assert torch.allclose(sliced, whole, atol=1e-5)
+
+
+def test_a_head_of_another_kind_is_left_alone(model: LanguageModel) -> None:
+    kept = model.base.lm_head
+    model.base.lm_head = torch.nn.Linear(32, 8, bias=True)
+    try:
+        with head.sliced_head(model.base):
+            assert "forward" not in vars(model.base.lm_head)
+    finally:
+        model.base.lm_head = kept
 
 
 def test_models_of_other_kinds_go_the_library_s_way(model: LanguageModel, monkeypatch: Any) -> None:
