@@ -193,6 +193,12 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
             buffer[:, :, : self.length] = old
         return buffer
 
+    def shorten(self, tokens: int) -> None:
+        """Without so many of the last ones, whose room is kept."""
+        assert self.buffers is not None
+        self.length -= tokens
+        self.keys, self.values = (buffer[:, :, : self.length] for buffer in self.buffers)
+
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         """Keep these rows."""
         assert self.buffers is not None
@@ -216,9 +222,14 @@ class RowCache(Cache):  # type: ignore[misc]
         found: tuple[torch.Tensor, torch.Tensor] = self.layers[layer_idx].update(key_states, value_states)
         return found
 
+    def shorten(self, tokens: int) -> None:
+        """Forget so many of the last tokens."""
+        for layer in self.layers:
+            layer.shorten(tokens)
+
 
 def stacked(caches: list[RowCache], *, room: int) -> RowCache:
-    """The rows of these caches, which are emptied, in one: ended alike, with zeros before those that are shorter."""
+    """The rows of these caches in one, ended alike, with zeros before those that are shorter; several are emptied."""
     if len(caches) == 1:
         return caches[0]
     found = RowCache(room=room)

@@ -1,7 +1,7 @@
 """Turn token ids into greedy continuations: rows that are done leave the batch, and nothing is copied a token.
 
-Several tokens a row are read at once where `lookup` guesses them well. Those that were guessed wrongly stay in the
-cache, where no later token sees them.
+Several tokens a row are read at once where `lookup` guesses them well. No later token sees those that were guessed
+wrongly; they leave the cache where no row needs their place.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 import torch
 
 from harness.adapters.attention import Beginning, RowCache, causal, left_padded, shared, stacked
+from harness.adapters.batching import SMALL
 from harness.adapters.head import sliced_head
 from harness.adapters.language_model import LanguageModel
 from harness.adapters.lookup import Lookup, best_width, right_ones
 
 LEAVE = 0.75
 """Finished rows are taken out of the batch once no more than this share of it goes on."""
-ALIKE, SMALL = 0.8, 512
-"""Rows shorter than this share of the longest are read apart, but no fewer tokens at once than keep a machine busy."""
+ALIKE = 0.8
+"""Rows shorter than this share of the longest are read apart, but for small batches."""
 
 Halt = Callable[[list[int]], bool]
 """Whether the tokens so far complete an answer."""
@@ -61,14 +62,16 @@ class _Batch:
         start, self.before = (beginning.ids, beginning.size) if beginning else ([], 0)
         self.lookups = [Lookup([*start, *row]) for row in rows]
         self.ends = [len(one.ids) + limit for one in self.lookups]
-        caches, likeliest = zip(*map(self._begun, _alike(rows)), strict=True)
-        self.cache = stacked(list(caches), room=self.there.shape[1] + limit)
-        self.news = self._accepted([[] for _ in rows], [tokens for part in likeliest for tokens in part])
+        parts, room = _alike(rows), self.there.shape[1] + limit
+        begun = [self._begun(part, room=room if len(parts) == 1 else 0) for part in parts]
+        self.cache = stacked([cache for cache, _ in begun], room=room)
+        self.hoped: list[list[int]] = [[] for _ in rows]
+        self.news = self._accepted(self.hoped, [tokens for _, part in begun for tokens in part])
 
-    def _begun(self, rows: list[list[int]]) -> tuple[RowCache, list[list[int]]]:
+    def _begun(self, rows: list[list[int]], *, room: int) -> tuple[RowCache, list[list[int]]]:
         """What is read of these rows, and the likeliest token behind each."""
         ids, there = left_padded(rows, pad=0, device=self.there.device)
-        cache, positions = RowCache(room=0), _positions(there) + self.before
+        cache, positions = RowCache(room=room), _positions(there) + self.before
         return cache, self._read(ids, mask=causal(there), positions=positions, cache=cache, last=1)
 
     def advanced(self, going: list[int]) -> list[int]:
@@ -77,48 +80,53 @@ class _Batch:
             self._keep(going)
             going = list(range(len(going)))
         if going:
-            self._step(self._guesses(set(going)))
+            self._step(self._guesses(set(going)), going=set(going))
         return going
 
     def _guesses(self, going: set[int]) -> list[list[int]]:
-        """What is guessed of each row, so far as it is worth its reading."""
+        """What is guessed of each row, so far as it is worth its reading; `hoped` is all of it."""
         rows = [self.lookups[row] for row in self.rows]
         left = [self.ends[row] - len(self.lookups[row].ids) - 1 for row in self.rows]
-        guesses = [one.guess(left[at]) if at in going else [] for at, one in enumerate(rows)]
-        width = best_width(guesses, rates=[one.rate for one in rows])
-        return [guess[: width - 1] for guess in guesses]
+        self.hoped = [one.guess(left[at]) if at in going else [] for at, one in enumerate(rows)]
+        width = best_width(self.hoped, rates=[one.rate for one in rows])
+        return [guess[: width - 1] for guess in self.hoped]
 
-    def _step(self, guesses: list[list[int]]) -> None:
-        """Read each row's last token and its guess; `there` tells of the guess what was right."""
-        rows, device = [self.lookups[row] for row in self.rows], self.there.device
-        width = 1 + max(map(len, guesses))
-        padded = [
-            [one.ids[-1], *guess, *[0] * (width - 1 - len(guess))] for one, guess in zip(rows, guesses, strict=True)
-        ]
+    def _step(self, guesses: list[list[int]], *, going: set[int]) -> None:
+        """Read each row's last token and its guess; `there` tells of the guess what was right.
+
+        Rows that do not go on stand still: their positions stay within the model's window.
+        """
+        device, width = self.there.device, 1 + max(map(len, guesses))
         places = torch.arange(width, device=device)
-        # Padding stands where the guess ends, within the model's window.
+        # Padding stands where the guess ends.
         ahead = torch.minimum(places, torch.tensor([[len(guess)] for guess in guesses], device=device))
         before = self.there[:, None, :].expand(-1, width, -1)
-        own = (places <= places[:, None]).expand(len(rows), -1, -1)
+        own = (places <= places[:, None]).expand(len(guesses), -1, -1)
         likeliest = self._read(
-            torch.tensor(padded, device=device),
+            torch.tensor(self._last_and(guesses, width=width), device=device),
             mask=torch.cat([before, own], dim=2)[:, None],
             positions=self.there.sum(dim=1, keepdim=True) + self.before + ahead,
             cache=self.cache,
             last=width,
         )
         self.news = self._accepted(guesses, likeliest)
-        seen = torch.tensor([[len(news)] for news in self.news], device=device)
-        self.there = torch.cat([self.there, places < seen], dim=1)
+        most = max(map(len, self.news))
+        self.cache.shorten(width - most)
+        seen = torch.tensor([[len(news) if at in going else 0] for at, news in enumerate(self.news)], device=device)
+        self.there = torch.cat([self.there, places[:most] < seen], dim=1)
+
+    def _last_and(self, guesses: list[list[int]], *, width: int) -> list[list[int]]:
+        rows = ([self.lookups[row].ids[-1], *guess] for row, guess in zip(self.rows, guesses, strict=True))
+        return [row + [0] * (width - len(row)) for row in rows]
 
     def _accepted(self, guesses: list[list[int]], likeliest: list[list[int]]) -> list[list[int]]:
         """What is sure of each row now: the guesses that were right, and the token behind them."""
         found = []
-        for row, guess, tokens in zip(self.rows, guesses, likeliest, strict=True):
-            right = right_ones(guess, tokens)
-            self.lookups[row].learn(guessed=len(guess), right=right)
-            self.lookups[row].extend(tokens[: right + 1])
-            found.append(tokens[: right + 1])
+        for row, guess, hoped, tokens in zip(self.rows, guesses, self.hoped, likeliest, strict=True):
+            sure = tokens[: right_ones(guess, tokens) + 1]
+            self.lookups[row].learn(hoped, sure)
+            self.lookups[row].extend(sure)
+            found.append(sure)
         return found
 
     def _keep(self, going: list[int]) -> None:

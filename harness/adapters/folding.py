@@ -25,8 +25,9 @@ class Fold(NamedTuple):
 def folded(active: Any) -> Fold | None:
     """Fold what a PeftModel wears, for `unfolded` to undo.
 
-    None, and nothing done, where rounding could change an answer (any precision but fp32), where weights are quantised
-    or shared between layers, where there is no room for a copy, and of methods that change no linear layer.
+    None, and nothing done, in any precision but fp32, as rounding could change an answer; where weights are quantised
+    or shared between layers; where there is no room for a copy; and where an adapter changes no linear layer, or is
+    not one that PEFT can merge.
     """
     layers = [layer for layer in active.modules() if isinstance(layer, BaseTunerLayer)]
     if not layers or not all(map(_is_linear, layers)) or _is_shared(active, layers) or not _has_room(active):
@@ -36,7 +37,7 @@ def folded(active: Any) -> Fold | None:
     try:
         for layer in layers:
             layer.merge(safe_merge=True)  # Into new tensors; what is no number is refused.
-    except ValueError:
+    except (ValueError, RuntimeError):
         unfolded(fold)
         return None
     return fold

@@ -30,8 +30,10 @@ def scores(hidden: torch.Tensor, *, weight: torch.Tensor) -> torch.Tensor:
     A token's scores do not lie together in memory: the likeliest is found as fast, a softmax over many tokens is not.
     """
     rows = hidden.reshape(-1, hidden.shape[-1])
-    found = torch.cat([part @ rows.T for part in weight.split(SLICE)]).T
-    return found.reshape(*hidden.shape[:-1], len(weight))
+    found = rows.new_empty(len(weight), len(rows))
+    for part, place in zip(weight.split(SLICE), found.split(SLICE), strict=True):
+        torch.mm(part, rows.T, out=place)
+    return found.T.reshape(*hidden.shape[:-1], len(weight))
 
 
 def _is_plain(head: Any) -> bool:

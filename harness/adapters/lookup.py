@@ -2,7 +2,8 @@
 
 Answers often quote: a summary its text, JSON the names of its fields. To read several guessed tokens at once costs
 little more than to read one, and those that the model would have written itself are kept (Saxena 2023, "Prompt Lookup
-Decoding"). The text stays that of greedy decoding.
+Decoding"). In fp32 the text stays that of greedy decoding; in bf16 a near tie may fall the other way, as it may in
+another batch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,9 +15,9 @@ LONGEST = 8
 TOGETHER = 128
 """Tokens that are read at once; from about so many on each costs as much as one alone."""
 WEIGHTS = 20
-"""Tokens that take as long to read as the model's weights: on a CPU; a GPU's are more, and it guesses too little."""
+"""Tokens that take as long to read as the model's weights, measured on a CPU; a GPU could read more guesses."""
 HOPE, HASTE = 0.8, 0.5
-"""Share of right guesses that a row starts with, and how much of it the last guess decides."""
+"""Chance of a guessed token that a row starts with, and how much of it the last guess decides."""
 
 
 class Lookup:
@@ -41,10 +42,12 @@ class Lookup:
         place = next((place for place in places if place is not None), len(self.ids))
         return self.ids[place : place + max(0, min(most, LONGEST))]
 
-    def learn(self, *, guessed: int, right: int) -> None:
-        """How many tokens of a guess the model would have written."""
-        if guessed:
-            self.rate += HASTE * (right / guessed - self.rate)
+    def learn(self, guess: Sequence[int], written: Sequence[int]) -> None:
+        """How far a guess was right, be it that it was read or not: a token's chance where all before it were right."""
+        guess = guess[: len(written)]
+        if guess:
+            right = right_ones(guess, written)
+            self.rate += HASTE * (right / min(right + 1, len(guess)) - self.rate)
 
 
 def best_width(guesses: Sequence[list[int]], *, rates: Sequence[float]) -> int:

@@ -110,6 +110,48 @@ def test_guessed_tokens_leave_the_answers_as_they_were_and_take_fewer_passes(
     assert len(reads) < 20
 
 
+def test_what_was_guessed_wrongly_takes_no_room(model: LanguageModel, monkeypatch: Any) -> None:
+    prompt = generation.token_ids(model.tokenizer, asked(shots=False)[:1])[0]
+    sizes: list[int] = []
+
+    def counted(self: attention.RowCache, tokens: int) -> None:
+        kept(self, tokens)
+        sizes.append(self.get_seq_length())
+
+    kept = attention.RowCache.shorten
+    monkeypatch.setattr(attention.RowCache, "shorten", counted)
+    monkeypatch.setattr(lookup.Lookup, "guess", lambda self, most: [self.ids[-1] ^ 1] * min(most, 3))
+    monkeypatch.setattr(decoding, "best_width", lambda guesses, rates: 1 + len(guesses[0]))
+    answer = decoding.greedy(model, [prompt], limit=20, halt=lambda ids: False, beginning=None)[0]
+    assert len(answer) == 20
+    assert sizes[-1] < len(prompt) + 20
+
+
+def test_a_row_that_is_done_stays_within_its_limit(model: LanguageModel, monkeypatch: Any) -> None:
+    """One row's guesses are all right and it soon ends; the others, without guesses, take a step for each token."""
+    rows = generation.token_ids(model.tokenizer, asked(shots=False)[:1])[:1] * 8
+    more: dict[str, Any] = {"limit": 24, "halt": lambda ids: False, "beginning": None}
+    monkeypatch.setattr(lookup.Lookup, "guess", lambda self, most: [])
+    wanted = decoding.greedy(model, rows, **more)
+    whole, places = rows[0] + wanted[0], []
+
+    def planted(self: decoding._Batch, going: set[int]) -> list[list[int]]:
+        size, quick = len(self.lookups[0].ids), 0 in going and self.rows[0] == 0
+        self.hoped = [whole[size : min(size + 6, len(whole) - 1)] if quick else [], *[[] for _ in self.rows[1:]]]
+        return self.hoped
+
+    def seen(self: Any, ids: torch.Tensor, **more: Any) -> list[list[int]]:
+        places.append(int(more["positions"].max()))
+        return kept(self, ids, **more)
+
+    kept = decoding._Batch._read
+    monkeypatch.setattr(decoding._Batch, "_guesses", planted)
+    monkeypatch.setattr(decoding._Batch, "_read", seen)
+    assert decoding.greedy(model, rows, **more) == wanted
+    assert len(places) == 24
+    assert max(places) < len(whole)
+
+
 def test_a_head_in_slices_scores_as_it_does_whole(model: LanguageModel) -> None:
     hidden = torch.randn(2, 3, 32)
     with torch.inference_mode():

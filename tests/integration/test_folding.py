@@ -114,6 +114,29 @@ def test_a_broken_adapter_is_left_as_it_is(model: LanguageModel, tmp_path: Path)
     assert torch.equal(logits(model), plain)
 
 
+def test_memory_that_runs_out_in_mid_fold_leaves_the_adapter_beside_the_weights(
+    model: LanguageModel, tmp_path: Path, monkeypatch: Any
+) -> None:
+    folder, plain, left = adapter(tmp_path, configs()["lora"]), logits(model), [2]
+
+    def merge(self: Any, **more: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        kept(self, **more)
+
+    kept = folding.LoraLinear.merge
+    wear(model, adapter=folder)
+    inside = logits(model)
+    strip(model)
+    monkeypatch.setattr(folding.LoraLinear, "merge", merge)
+    wear(model, adapter=folder)
+    assert model.fold is None
+    assert torch.allclose(logits(model), inside, atol=1e-4)
+    strip(model)
+    assert torch.equal(logits(model), plain)
+
+
 def test_a_fold_needs_room_for_a_copy(model: LanguageModel, tmp_path: Path, monkeypatch: Any) -> None:
     folder = adapter(tmp_path, configs()["lora"])
     wear(model, adapter=folder)

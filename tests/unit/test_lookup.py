@@ -33,12 +33,29 @@ def test_an_answer_that_repeats_itself_is_guessed_from_itself() -> None:
 def test_a_row_that_was_guessed_wrongly_is_hoped_for_less() -> None:
     row = Lookup([1])
     hope = row.rate
-    row.learn(guessed=0, right=0)
+    row.learn([], [7])
     assert row.rate == hope
-    row.learn(guessed=4, right=0)
+    row.learn([4, 5, 6], [7])
     assert row.rate < hope
-    row.learn(guessed=4, right=4)
+    row.learn([4, 5, 6], [4, 5, 6, 7])
     assert row.rate > hope / 2
+
+
+def test_a_row_s_rate_is_the_chance_of_one_token() -> None:
+    row = Lookup([1])
+    for _ in range(30):
+        row.learn([4, 5, 6, 7, 8], [4, 5, 6, 9])
+    assert row.rate == pytest.approx(3 / 4)
+
+
+def test_a_row_that_was_given_up_is_guessed_again_once_it_quotes() -> None:
+    row = Lookup([1])
+    for _ in range(9):
+        row.learn([4, 5, 6], [7])
+    assert best_width([[4] * 8] * 9, rates=[row.rate] * 9) == 1
+    for _ in range(4):
+        row.learn([4, 5, 6], [4])  # Guesses that were not read count as well.
+    assert best_width([[4] * 8] * 9, rates=[row.rate] * 9) > 1
 
 
 def test_good_guesses_are_read_and_bad_ones_are_not() -> None:
